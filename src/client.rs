@@ -31,7 +31,7 @@ use crate::error::Error;
 use crate::exchange::patience::Timeouts;
 use crate::exchange::tunnel_udp::UdpTunnel;
 use crate::exchange::version::HttpVersion;
-use crate::http3::connection::Dial;
+use crate::http3::connection::{Dial, InUse};
 use crate::http3::relocation::OnClientEvent;
 use crate::server::identity::Identity;
 use crate::tcp::client::TcpDial;
@@ -254,7 +254,12 @@ impl Client {
         Asking { opener: self.opener.clone(), settings: self.settings.clone(), proxy: proxy.to_owned() }
     }
 
-    /// Moves every open connection to another port, or to the address that leads to its server now: what a client does when
+    /// The connections of sessions without HTTP.
+    fn of_sessions(&self) -> Vec<InUse> {
+        self.sessions.as_ref().map(|sessions| sessions.dial.in_use()).unwrap_or_default()
+    }
+
+    /// Moves every open connection, those of sessions without HTTP as well, to another port, or to the address that leads to its server now: what a client does when
     /// its network has changed, or to be harder to follow. Requests go on meanwhile.
     ///
     /// A move takes a connection ID of the server's, which gives another soon after each; if there is none yet, the move waits for
@@ -275,10 +280,17 @@ impl Client {
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
+        for connection in self.of_sessions() {
+            match connection.migrate().await {
+                Ok(()) => moved += 1,
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
         failed.map_or(Ok(moved), Err)
     }
 
-    /// What each open connection has sent, received and measured, and the address of its server.
+    /// What each open connection has sent, received and measured, and the address of its server: those of requests, then those of sessions
+    /// without HTTP.
     ///
     /// ```
     /// # use posthaste::{Client, Error, Identity, Roots, Server};
@@ -302,24 +314,28 @@ impl Client {
     /// # }
     /// ```
     pub fn connections(&self) -> Vec<(SocketAddr, Stats)> {
-        self.opener.pool.open().iter().filter_map(|pooled| pooled.connection.stats()).collect()
+        let pooled = self.opener.pool.open();
+        let of_requests = pooled.iter().filter_map(|pooled| pooled.connection.stats());
+        of_requests.chain(self.of_sessions().iter().filter_map(InUse::stats)).collect()
     }
 
     /// What is known of each path of each open connection: the one in use first, then those it came from or may go to.
     pub fn paths(&self) -> Vec<Vec<PathStats>> {
-        let paths = self.opener.pool.open().iter().map(|pooled| pooled.connection.paths()).collect::<Vec<_>>();
+        let mut paths = self.opener.pool.open().iter().map(|pooled| pooled.connection.paths()).collect::<Vec<_>>();
+        paths.extend(self.of_sessions().iter().map(InUse::paths));
         paths.into_iter().filter(|paths| !paths.is_empty()).collect()
     }
 
     /// Has every open connection go on with new keys (RFC 9001 section 6), as it does by itself after very much data. Gives how
     /// many connections there are. Each follows with its next packet, once its server is known to have the keys before.
     pub fn update_keys(&self) -> usize {
-        self.opener.pool.open().iter().filter(|pooled| pooled.connection.update_keys()).count()
+        let of_requests = self.opener.pool.open().iter().filter(|pooled| pooled.connection.update_keys()).count();
+        of_requests + self.of_sessions().iter().filter(|connection| connection.update_keys()).count()
     }
 
-    /// How many connections are open.
+    /// How many connections are open, those of sessions without HTTP as well.
     pub fn open_connections(&self) -> usize {
-        self.opener.pool.open().len()
+        self.opener.pool.open().len() + self.of_sessions().len()
     }
 
     /// Closes all connections, and lets the servers know.

@@ -64,9 +64,9 @@ pub use ::http::exchange::Reason;
 pub use ::http::{Fields, Malformed, Method, Priority, RequestHead, ResponseHead, Status};
 pub use ::json::{self, Error as JsonError, Value as JsonValue};
 pub use ::quic::{
-    AddressValidation, Admission, CloseReason, Config as TransportConfig, CongestionControl, EndpointStats, Held,
-    IdLayout, IdLayoutError, Incoming, LoadBalancing, LoadBalancingError, PathStats, PreferredAddresses, Stats,
-    Strangers, TokenCounts, TokenOrigin, TokenStore, Version, Versions,
+    AddressValidation, Admission, CloseReason, Config as TransportConfig, CongestionControl, DatagramStats,
+    EndpointStats, Held, IdLayout, IdLayoutError, Incoming, LoadBalancing, LoadBalancingError, PathStats,
+    PreferredAddresses, Stats, Strangers, TokenCounts, TokenOrigin, TokenStore, Version, Versions,
 };
 pub use ::runtime::{Executor, ExecutorOptions, Handle, UdpOptions};
 pub use ::rustls_pki_types::CertificateDer;

@@ -44,6 +44,7 @@ async fn serve(request: Request, reply: Reply) -> Result<(), Error> {
             let session = request.allow_origin("https://friend.example").accept().await?;
             return session.closed().await.map(drop);
         }
+        "/holds" => return hold_all(request.accept().await?).await,
         "/count" => return count_all(request.accept().await?).await,
         "/late" => {
             let session = request.accept().await?;
@@ -87,7 +88,8 @@ async fn serve(request: Request, reply: Reply) -> Result<(), Error> {
     echo_all(request.accept().await?).await
 }
 
-/// Says on the first stream how many datagrams have come by then, each of them another and as it was sent.
+/// Says on each stream what has become of the datagrams by then: those that have come, each of them another and as it was sent; those that
+/// gave way to newer ones; and what the transport has received, and dropped of that.
 async fn count_all(session: Session) -> Result<(), Error> {
     let (reader, seen) = (session.clone(), Rc::new(RefCell::new(BTreeSet::new())));
     let all = seen.clone();
@@ -98,11 +100,26 @@ async fn count_all(session: Session) -> Result<(), Error> {
             assert!(all.borrow_mut().insert(bytes[..4].to_vec()), "none comes twice");
         }
     });
-    let (mut send, mut receive) = session.accept_bidirectional().await?;
-    receive.read_to_end(100).await?;
-    let count = seen.borrow().len();
-    send.write_all(count.to_string()).await?;
-    send.finish()?;
+    while let Ok((mut send, mut receive)) = session.accept_bidirectional().await {
+        receive.read_to_end(100).await?;
+        let (Some(stats), Some(of_all)) = (session.stats(), session.datagram_stats()) else { break };
+        let counts = [
+            seen.borrow().len() as u64,
+            stats.datagrams_received,
+            stats.datagrams_read,
+            stats.datagrams_dropped,
+            of_all.received,
+            of_all.dropped_unread,
+        ];
+        send.write_all(counts.map(|count| count.to_string()).join(" ")).await?;
+        send.finish()?;
+    }
+    Ok(())
+}
+
+/// Takes a stream, and reads nothing.
+async fn hold_all(session: Session) -> Result<(), Error> {
+    let _held = session.accept_bidirectional().await;
     session.closed().await.map(drop)
 }
 

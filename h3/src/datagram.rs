@@ -42,13 +42,25 @@ pub(crate) struct Inbox {
     waiting: VecDeque<Bytes>,
     /// Whether the application was told, and has not read to the end since.
     is_announced: bool,
+    counts: DatagramCounts,
+}
+
+/// What has become of the datagrams of one exchange.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DatagramCounts {
+    /// Those that have come.
+    pub received: u64,
+    /// Of them, those that gave way because too many waited to be read.
+    pub dropped: u64,
 }
 
 impl Inbox {
     /// One more. Of more than `most` the oldest gives way, as it would on a network. Whether the application is to be told.
     pub(crate) fn push(&mut self, content: Bytes, most: usize) -> bool {
+        self.counts.received += 1;
         if self.waiting.len() >= most {
             self.waiting.pop_front();
+            self.counts.dropped += 1;
         }
         if most > 0 {
             self.waiting.push_back(content);
@@ -61,6 +73,11 @@ impl Inbox {
         let content = self.waiting.pop_front();
         self.is_announced &= content.is_some();
         content
+    }
+
+    /// What has become of them.
+    pub(crate) const fn counts(&self) -> DatagramCounts {
+        self.counts
     }
 }
 
@@ -126,8 +143,11 @@ mod tests {
         assert_eq!(told, [true, false, false, false, false]);
         let kept: Vec<u8> = core::iter::from_fn(|| inbox.pop()).map(|bytes| bytes[0]).collect();
         assert_eq!(kept, [2, 3, 4]);
+        assert_eq!(inbox.counts(), DatagramCounts { received: 5, dropped: 2 });
         assert!(inbox.push(Bytes::from_static(b"x"), 3), "told again after it was read to the end");
-        assert!(!Inbox::default().push(Bytes::from_static(b"x"), 0));
+        let mut none = Inbox::default();
+        assert!(!none.push(Bytes::from_static(b"x"), 0));
+        assert_eq!(none.counts(), DatagramCounts { received: 1, dropped: 1 });
         let id = |value| StreamId::from_varint(VarInt::from_u32(value));
         let mut early = Early::default();
         (0..6u8).for_each(|byte| early.push(id(u32::from(byte % 2) * 4), &[byte], 4));

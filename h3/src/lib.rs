@@ -120,6 +120,7 @@ mod tests;
 pub use config::{Config, Limits};
 pub use connection::Connection;
 pub use data_streams::DataStreamEvent;
+pub use datagram::DatagramCounts;
 pub use event::Event;
 pub use http::Priority;
 pub use http::TimeLimits;

@@ -4,7 +4,7 @@ use crate::transport::{Read, Transport, WriteError};
 use base::{Bytes, Direction, Instant, StreamId, VarInt};
 use http::exchange::DatagramError;
 use http::pace::Delivery;
-use quic::{Connection, DatagramOptions, DatagramRefusal, StreamPriority, WhenFull};
+use quic::{Connection, DatagramOptions, DatagramRefusal, DatagramStats, StreamPriority, WhenFull};
 
 /// A QUIC connection, borrowed for the time of one call.
 pub struct OverQuic<'a> {
@@ -16,6 +16,11 @@ impl<'a> OverQuic<'a> {
     /// `now` is the present.
     pub fn new(connection: &'a mut Connection, now: Instant) -> OverQuic<'a> {
         OverQuic { connection, now }
+    }
+
+    /// What has become of all datagrams of the connection.
+    pub fn datagram_stats(&self) -> DatagramStats {
+        self.connection.datagram_stats()
     }
 }
 
@@ -139,6 +144,18 @@ impl Transport for OverQuic<'_> {
 
     fn requests_allowed(&self) -> Option<u64> {
         Some(self.connection.peer_may_open())
+    }
+
+    fn reserve_credit(&mut self, total: u64) -> u64 {
+        self.connection.reserve_credit(total)
+    }
+
+    fn reserve_streams(&mut self, direction: Direction, total: u64) {
+        self.connection.reserve_streams(direction, total);
+    }
+
+    fn receive_window(&self) -> u64 {
+        self.connection.receive_window()
     }
 
     fn close(&mut self, code: VarInt, reason: &'static str) {

@@ -122,6 +122,20 @@ pub trait Transport {
         None
     }
 
+    /// Lets the peer have `total` bytes unread on streams that have limits of their own, beside what it may have on the connection
+    /// anyhow. It never gets less. How many it may have now.
+    fn reserve_credit(&mut self, total: u64) -> u64 {
+        total
+    }
+
+    /// Lets the peer have `total` such streams of this direction open, beside those that it may have anyhow. It never gets less.
+    fn reserve_streams(&mut self, _direction: Direction, _total: u64) {}
+
+    /// How many bytes the peer may have unread on the connection, beside what is reserved: more, where the application reads fast.
+    fn receive_window(&self) -> u64 {
+        0
+    }
+
     /// Whether records of what HTTP/3 does are wanted.
     fn is_traced(&self) -> bool {
         false

@@ -36,6 +36,8 @@ pub struct WebTransportSettings {
     pub initial_max_streams_uni: u64,
     /// The same, of bidirectional streams (section 5.5.2).
     pub initial_max_streams_bidi: u64,
+    /// How far this side lets the limit on bytes grow beyond the first. It is not said, and nothing is known of the other end's.
+    pub max_data: u64,
 }
 
 impl WebTransportSettings {

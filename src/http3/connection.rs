@@ -60,6 +60,36 @@ struct Http3Connection {
     looked_up: Duration,
 }
 
+/// A connection that somebody else holds, for who asks what it does or wants it moved.
+pub(crate) struct InUse {
+    link: Rc<Link>,
+    handle: ConnectionHandle,
+    known: Rc<Known>,
+    remote: SocketAddr,
+}
+
+impl InUse {
+    /// Where its server is, and what the transport has counted; `None` if it is over.
+    pub(crate) fn stats(&self) -> Option<(SocketAddr, Stats)> {
+        Some((self.remote, self.link.stats_of(self.handle)?))
+    }
+
+    /// What the transport knows of each path.
+    pub(crate) fn paths(&self) -> Vec<PathStats> {
+        self.link.paths_of(self.handle)
+    }
+
+    /// Has the keys of its packets updated. Whether it is open.
+    pub(crate) fn update_keys(&self) -> bool {
+        self.link.update_keys(self.handle)
+    }
+
+    /// Moves it, as [`Connection::migrate`] does.
+    pub(crate) async fn migrate(&self) -> Result<(), Error> {
+        self.link.migrate(self.handle, &self.known, self.remote).await
+    }
+}
+
 /// Whom to connect to.
 #[derive(Clone, Copy)]
 pub(crate) struct Target<'a> {
@@ -141,6 +171,16 @@ impl Dial {
         for link in links {
             link.farewell().await;
         }
+    }
+
+    /// The connections that are used.
+    pub(crate) fn in_use(&self) -> Vec<InUse> {
+        let links: Vec<Rc<Link>> = self.links.borrow().iter().flatten().cloned().collect();
+        let of_link = |link: Rc<Link>| {
+            let busy = link.busy().into_iter();
+            busy.map(move |(handle, known, path)| InUse { link: link.clone(), handle, known, remote: path.remote })
+        };
+        links.into_iter().flat_map(of_link).collect()
     }
 
     /// The endpoint for servers of this address family.

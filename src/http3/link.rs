@@ -771,8 +771,12 @@ impl Link {
                 if full.is_news {
                     self.tell(&ServerEvent::NetworkFull { remote });
                 }
-                if let Some(connection) = endpoint.quic_mut().connection_mut(handle) {
-                    connection.close(now, error_code::H3_EXCESSIVE_LOAD, b"your network has too many connections");
+                let (is_other, why) = (endpoint.is_other(handle), "your network has too many connections");
+                match endpoint.quic_mut().connection_mut(handle) {
+                    // Its codes are the application's.
+                    Some(connection) if is_other => connection.refuse(now, why),
+                    Some(connection) => connection.close(now, error_code::H3_EXCESSIVE_LOAD, why.as_bytes()),
+                    None => {}
                 }
             }
         }

@@ -6,7 +6,7 @@ use crate::webtransport::raw::{self, RawSession};
 use base::{Bytes, Direction, Instant, StreamId, VarInt};
 use h3::{OverQuic, Transport};
 use http::exchange::DatagramError;
-use quic::{Connection, Stats, WhenFull};
+use quic::{Connection, DatagramStats, Stats, WhenFull};
 use runtime::Handle;
 use webtransport::{Closed, OpenError, ReadStream, SessionStats, Sessions, StreamError};
 
@@ -194,11 +194,19 @@ impl Carrier<'_, '_> {
         }
     }
 
+    /// What has become of all datagrams of the connection.
+    pub(crate) fn datagram_stats(self) -> DatagramStats {
+        match self {
+            Carrier::Http3(_, _, transport) => transport.datagram_stats(),
+            Carrier::Raw(_, transport, _) => transport.datagram_stats(),
+        }
+    }
+
     /// What a session has done so far.
     pub(crate) fn stats(self, session: StreamId) -> Option<SessionStats> {
         match self {
-            Carrier::Http3(sessions, ..) => sessions.stats(session),
-            Carrier::Raw(raw, ..) => raw.stats(),
+            Carrier::Http3(sessions, http, _) => sessions.stats(http, session),
+            Carrier::Raw(raw, transport, _) => raw.stats(transport.datagram_stats()),
         }
     }
 }

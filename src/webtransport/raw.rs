@@ -6,7 +6,8 @@
 use base::{Bytes, Direction, Instant, StreamId, VarInt};
 use http::exchange::DatagramError;
 use quic::{
-    CloseReason, Connection, DatagramEvent, DatagramOptions, Read, ReadError, StreamPriority, WhenFull, WriteError,
+    CloseReason, Connection, DatagramEvent, DatagramOptions, DatagramStats, Read, ReadError, StreamPriority, WhenFull,
+    WriteError,
 };
 use std::collections::{BTreeMap, VecDeque};
 use webtransport::{Closed, Event, OpenError, ReadStream, SessionEvent, SessionStats, StreamError, StreamEvent};
@@ -239,9 +240,11 @@ impl RawSession {
         }
     }
 
-    /// What it has done so far; `None` if it is over.
-    pub(crate) fn stats(&self) -> Option<SessionStats> {
-        (!self.is_over).then_some(self.stats)
+    /// What it has done so far; `None` if it is over. All datagrams of its connection are its own.
+    pub(crate) fn stats(&self, datagrams: DatagramStats) -> Option<SessionStats> {
+        let DatagramStats { received, dropped_unread, .. } = datagrams;
+        let stats = SessionStats { datagrams_received: received, datagrams_dropped: dropped_unread, ..self.stats };
+        (!self.is_over).then_some(stats)
     }
 }
 
@@ -338,7 +341,10 @@ mod tests {
         let told = std::iter::from_fn(|| raw.poll_event()).collect::<Vec<_>>();
         let end = SessionEvent::Closed(Closed::Connection);
         assert_eq!(told, [Event::Session(ID, end), Event::Session(ID, SessionEvent::Settled)]);
-        assert_eq!((raw.accept(Direction::Bidirectional), raw.take_stopped(id), raw.stats()), (None, None, None));
+        assert_eq!(
+            (raw.accept(Direction::Bidirectional), raw.take_stopped(id), raw.stats(DatagramStats::default())),
+            (None, None, None)
+        );
     }
 
     /// What is kept of a stop is kept for streams that nobody has taken, and once.

@@ -9,7 +9,7 @@ use crate::webtransport::send_stream::SendStream;
 use base::Duration;
 use base::{Bytes, Direction, StreamId};
 use http::exchange::{DatagramError, Event};
-use quic::{Stats, WhenFull};
+use quic::{DatagramStats, Stats, WhenFull};
 use runtime::Handle;
 use std::fmt;
 use std::future::poll_fn;
@@ -308,6 +308,14 @@ impl Session {
     /// Sessions that share a connection share this. `None` if the connection is gone.
     pub fn transport_stats(&self) -> Option<Stats> {
         self.shared.door.transport_stats()
+    }
+
+    /// What has become of all datagrams on the session's connection: what was sent and received, what was dropped before it was sent
+    /// (another took its place, its time was over, or the path has become too narrow for it) and before it was read. What was sent and
+    /// never came was lost on the way, and counts among the packets that were ([`Session::transport_stats`]). `None` if the connection is
+    /// gone.
+    pub fn datagram_stats(&self) -> Option<DatagramStats> {
+        work(&*self.shared.door, |carrier| carrier.datagram_stats())
     }
 
     /// What the session has done so far; `None` if it is over.

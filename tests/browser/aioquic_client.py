@@ -43,11 +43,15 @@ class Client(QuicConnectionProtocol):
                 return event
             self.kept.append(event)
 
-    async def session(self, authority, path):
+    def ask(self, authority, path):
         stream = self._quic.get_next_available_stream_id()
         fields = [(":method", "CONNECT"), (":scheme", "https"), (":authority", authority), (":path", path), (":protocol", "webtransport")]
         self.http.send_headers(stream, [(name.encode(), value.encode()) for name, value in fields])
         self.transmit()
+        return stream
+
+    async def session(self, authority, path):
+        stream = self.ask(authority, path)
         return stream, dict((await self.next(HeadersReceived)).headers)[b":status"]
 
     def send(self, session, data, is_unidirectional):
@@ -63,8 +67,12 @@ class Client(QuicConnectionProtocol):
 async def main(host, port, authority_pem):
     configuration = QuicConfiguration(alpn_protocols=["h3"], is_client=True, max_datagram_frame_size=65536)
     configuration.load_verify_locations(authority_pem)
-    async with connect(host, int(port), configuration=configuration, create_protocol=Client) as client:
-        authority = f"{host}:{port}"
+    authority = f"{host}:{port}"
+
+    def connected():
+        return connect(host, int(port), configuration=configuration, create_protocol=Client)
+
+    async with connected() as client:
         assert (await client.session(authority, "/missing"))[1] == b"404"
         session, status = await client.session(authority, "/echo")
         assert status == b"200", status
@@ -81,7 +89,12 @@ async def main(host, port, authority_pem):
         client.transmit()
         event = await client.next(DatagramReceived)
         assert (event.stream_id, event.data) == (session, b"datagram")
-        # A second session on the same connection, whose server opens streams.
+        # Without flow control a session is alone on its connection: the next one is rejected, and can be had elsewhere.
+        second = client.ask(authority, "/opens")
+        event = await client.next(StreamReset)
+        assert (event.stream_id, event.error_code) == (second, 0x10B), event
+    async with connected() as client:
+        # One whose server opens streams.
         other, status = await client.session(authority, "/opens")
         assert status == b"200", status
         told = [await client.next(WebTransportStreamDataReceived) for _ in range(2)]
@@ -90,6 +103,7 @@ async def main(host, port, authority_pem):
         client._quic.send_stream_data(texts[b"ping"].stream_id, b"pong", end_stream=True)
         client.transmit()
         assert (await client.next(DatagramReceived)).data == b"pong"
+    async with connected() as client:
         # The close comes as a capsule: type 0x2843, code and message.
         _, status = await client.session(authority, "/closes")
         capsule = (await client.next(DataReceived)).data

@@ -3,7 +3,7 @@
 use crate::support::Authority;
 use crate::{PATIENCE, echo_all, there_and_back};
 use posthaste::{
-    Client, ClientTrust, Error, Handle, Identity, Reply, Roots, Server, ServerBuilder, Session, SessionEnd,
+    Client, ClientTrust, CloseReason, Error, Handle, Identity, Reply, Roots, Server, ServerBuilder, Session, SessionEnd,
 };
 use relay::{Path, Relay};
 use std::cell::RefCell;
@@ -367,6 +367,42 @@ fn w16_servers_of_nothing_are_not_started() {
             let Err(error) = builder.start_sessions(&handle) else { panic!("it has started: {why}") };
             assert!(error.to_string().contains(why), "{error}");
         }
+        Ok::<(), Error>(())
+    })
+    .unwrap()
+    .unwrap();
+}
+
+/// Two that begin at once are both let in, and one of them is too much for its network when its handshake is complete: it learns that by a
+/// word of the transport, because the codes of the application mean something else.
+/// RFC 9000 section 20.1.
+#[test]
+fn who_is_too_much_for_its_network_is_told_so_in_no_code_of_the_application() {
+    posthaste::run(|handle: Handle| async move {
+        let (server, client) = both(&handle)?;
+        let server = server.max_connections_per_network(1).start_sessions(&handle)?;
+        let at = server.addresses()[0].to_string();
+        let begin = || {
+            let (client, at) = (client.clone(), at.clone());
+            handle.spawn(async move {
+                let session = client.open_session(PROTOCOL, &at).await?;
+                there_and_back(&session, vec![1; 10]).await?;
+                Ok::<_, Error>(session)
+            })
+        };
+        let ends = [begin(), begin()];
+        let mut told = Vec::new();
+        let mut held = Vec::new();
+        for end in ends {
+            match handle.timeout(PATIENCE, end).await.unwrap().unwrap() {
+                Ok(session) => held.push(session),
+                Err(error) => told.push(error),
+            }
+        }
+        assert_eq!((held.len(), told.len()), (1, 1));
+        let refused = |code: &CloseReason| matches!(code, CloseReason::PeerTransport { code, .. } if code.0 == 2);
+        assert!(matches!(&told[0], Error::Closed { reason, .. } if refused(reason)), "{told:?}");
+        client.close().await;
         Ok::<(), Error>(())
     })
     .unwrap()

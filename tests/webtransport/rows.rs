@@ -1,7 +1,7 @@
-//! The rows W-2, W-4, W-6 to W-9 and W-12 of the acceptance, each over HTTP/3 and without it where both have it.
+//! The rows W-2, W-4, W-6 to W-9, W-12 and W-14 of the acceptance, each over HTTP/3 and without it where both have it.
 
 use crate::support::{Authority, identity};
-use crate::{PATIENCE, count_all, default, echo_all, serve, there_and_back};
+use crate::{PATIENCE, count_all, default, echo_all, hold_all, serve, there_and_back};
 use posthaste::trace::{Trace, TraceConsumer};
 use posthaste::{
     Bytes, Client, ClientBuilder, ClientTrust, DatagramError, Error, Handle, Identity, KeyLog, Roots, Server,
@@ -13,6 +13,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 const PROTOCOL: &str = "echo/1";
 
@@ -26,6 +27,7 @@ fn listening(server: Identity) -> ServerBuilder {
         .webtransport(&default())
         .session_protocol(PROTOCOL, echo_all)
         .session_protocol("count/1", count_all)
+        .session_protocol("hold/1", hold_all)
 }
 
 async fn open(client: &Client, by_http: bool, at: impl ToString) -> Result<Session, Error> {
@@ -71,29 +73,52 @@ fn a_session_that_is_broken_off_leaves_its_connection() {
         }
         let next = open(&client, by_http, at).await?;
         assert_eq!(there_and_back(&next, vec![7; 1000]).await?, vec![7; 1000]);
-        assert_eq!(before, usize::from(by_http));
+        assert_eq!(before, if by_http { 1 } else { 2 }, "one without HTTP is a connection of its own");
         Ok(())
     });
 }
 
-/// As fast as they go, and no faster: none is refused by the sender.
+/// The figures of [`count_all`].
+async fn counts(session: &Session) -> Result<Vec<u64>, Error> {
+    let (mut send, mut receive) = session.open_bidirectional().await?;
+    send.finish()?;
+    let said = String::from_utf8(receive.read_to_end(100).await?).unwrap();
+    Ok(said.split(' ').map(|count| count.parse().unwrap()).collect())
+}
+
+/// As fast as they go, and no faster: none is refused by the sender, and what became of each is known on both sides. Those that are missing
+/// were in packets that the transport knows to be lost (the receiver's socket was full).
 #[test]
 fn w2_ten_thousand_datagrams() {
+    const COUNT: u64 = 10_000;
+    const LEN: usize = 100;
     each_way(async |roots, at, by_http, handle| {
         let client = builder(&roots).build(&handle);
         let session = match by_http {
             true => client.webtransport(&format!("https://{at}/count")).connect().await?,
             false => client.open_session("count/1", &at.to_string()).await?,
         };
-        for number in 0..10_000_u32 {
-            session.write_datagram(&number.to_be_bytes().repeat(25)).await.unwrap();
+        for number in 0..COUNT as u32 {
+            session.write_datagram(&number.to_be_bytes().repeat(LEN / 4)).await.unwrap();
         }
-        assert_eq!(session.stats().unwrap().datagrams_sent, 10_000);
-        let (mut send, mut receive) = session.open_bidirectional().await?;
-        send.finish()?;
-        let counted: u32 = String::from_utf8(receive.read_to_end(100).await?).unwrap().parse().unwrap();
-        // What the reader does not keep up with is dropped, and nothing is sent twice.
-        assert!(counted > 1000, "{counted} of 10,000 came");
+        while session.datagram_stats().unwrap().unsent > 0 {
+            counts(&session).await?;
+        }
+        // A few packets more, so that what was lost of the last ones is known.
+        for _ in 0..5 {
+            counts(&session).await?;
+        }
+        let [seen, received, read, dropped, arrived, overflown] = counts(&session).await?.try_into().unwrap();
+        let of_all = session.datagram_stats().unwrap();
+        assert_eq!((session.stats().unwrap().datagrams_sent, of_all.sent, of_all.dropped_unsent), (COUNT, COUNT, 0));
+        // Each that has come was read, or gave way to a newer one.
+        assert_eq!((seen, read + dropped), (read, received));
+        assert_eq!((arrived, received), if by_http { (received + overflown, received) } else { (received, received) });
+        assert!(seen > 1000, "{seen} of 10,000");
+        // What has not come was lost with packets of so many each.
+        let lost = session.transport_stats().unwrap().packets_lost;
+        let in_a_packet = (1500 / LEN) as u64;
+        assert!(COUNT - arrived <= lost * in_a_packet, "{arrived} have come, and {lost} packets are lost");
         client.close().await;
         Ok(())
     });
@@ -472,6 +497,139 @@ fn w12_tasks_of_other_executors_are_woken_for_a_reason() {
         drop(accept);
         drop((send, receive));
         assert_eq!(kept(), at_rest);
+        client.close().await;
+        Ok(())
+    });
+}
+
+/// What comes to an application that does not read.
+#[derive(Clone, Copy, Debug)]
+enum Unread {
+    Bidirectional,
+    Unidirectional,
+    OneStream,
+    Datagrams,
+}
+
+/// Sends as much of it as there may be, and gives what has to be kept.
+async fn fill(session: &Session, way: Unread, by_http: bool) -> Result<Box<dyn std::any::Any>, Error> {
+    let some = vec![1; 100];
+    match way {
+        Unread::Bidirectional => {
+            let mut all = Vec::new();
+            while let Poll::Ready(opened) = poll_once(&mut pin!(session.open_bidirectional())) {
+                let mut stream = opened?;
+                stream.0.write_all(some.clone()).await?;
+                all.push(stream);
+            }
+            assert_eq!(all.len(), if by_http { 100 } else { 256 });
+            Ok(Box::new(all))
+        }
+        Unread::Unidirectional => {
+            let mut all = Vec::new();
+            while let Poll::Ready(opened) = poll_once(&mut pin!(session.open_unidirectional())) {
+                let mut stream = opened?;
+                stream.write_all(some.clone()).await?;
+                all.push(stream);
+            }
+            assert_eq!(all.len(), 100);
+            Ok(Box::new(all))
+        }
+        Unread::OneStream => {
+            let mut stream = session.open_bidirectional().await?;
+            stream.0.write_all(vec![1; if by_http { 256 << 10 } else { 512 << 10 }]).await?;
+            assert!(poll_once(&mut pin!(stream.0.write_all(some))).is_pending(), "no more is taken");
+            Ok(Box::new(stream))
+        }
+        Unread::Datagrams => {
+            for _ in 0..1000 {
+                session.write_datagram(&some).await.map_err(|error| Error::Message(error.to_string()))?;
+            }
+            Ok(Box::new(()))
+        }
+    }
+}
+
+/// Of two other sessions each has 300 echoes, and a request is answered.
+#[test]
+fn w14_a_session_that_is_not_read_holds_up_nothing_else() {
+    each_way(async |roots, at, by_http, handle| {
+        for way in [Unread::Bidirectional, Unread::Unidirectional, Unread::OneStream, Unread::Datagrams] {
+            let client = builder(&roots).build(&handle);
+            let stalled = match by_http {
+                true => client.webtransport(&format!("https://{at}/holds")).connect().await?,
+                false => client.open_session("hold/1", &at.to_string()).await?,
+            };
+            let kept = fill(&stalled, way, by_http).await?;
+            let others = [open(&client, true, at).await?, open(&client, by_http, at).await?];
+            for (number, session) in
+                (0..150_usize).flat_map(|number| others.iter().map(move |session| (number, session)))
+            {
+                let bytes = vec![number as u8; 1 + number * 7 % 3000];
+                assert_eq!(there_and_back(session, bytes.clone()).await?, bytes);
+                let mut send = session.open_unidirectional().await?;
+                send.write_all(bytes.clone()).await?;
+                send.finish()?;
+                assert_eq!(session.accept_unidirectional().await?.read_to_end(10_000).await?, bytes);
+            }
+            assert_eq!(client.get(&format!("https://{at}/")).send().await?.status().code(), 200, "{way:?}");
+            // All sessions over HTTP/3 are on one connection; one without HTTP has its own.
+            assert_eq!(client.open_connections(), if by_http { 1 } else { 3 });
+            drop((kept, others));
+            stalled.close(0, "");
+            client.close().await;
+        }
+        Ok(())
+    });
+}
+
+/// W-9: silence ends a connection, but not one that is kept alive, nor one with a session that is held.
+#[test]
+fn w9_silence_ends_what_nobody_keeps_alive() {
+    each_way(async |roots, at, by_http, handle| {
+        let idle = Duration::from_secs(1);
+        let client = |keep_alive| {
+            let mut builder = builder(&roots);
+            builder.transport.max_idle_timeout = idle;
+            builder.transport.keep_alive = keep_alive;
+            builder.build(&handle)
+        };
+        let (holding, kept, silent) = (client(None), client(Some(idle / 4)), client(None));
+        let session = open(&holding, by_http, at).await?;
+        for client in [&kept, &silent] {
+            client.get(&format!("https://{at}/")).send().await?.body().read_to_end(100).await?;
+        }
+        while silent.open_connections() > 0 {
+            handle.sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(kept.open_connections(), 1);
+        assert_eq!(there_and_back(&session, vec![7; 1000]).await?, vec![7; 1000]);
+        for client in [holding, kept] {
+            client.close().await;
+        }
+        Ok(())
+    });
+}
+
+/// What is asked of a client's connections is asked of those of sessions without HTTP as well.
+#[test]
+fn connections_of_sessions_are_seen_moved_and_given_new_keys() {
+    each_way(async |roots, at, by_http, handle| {
+        let client = builder(&roots).build(&handle);
+        let session = open(&client, by_http, at).await?;
+        assert_eq!(client.connections().iter().map(|(remote, _)| *remote).collect::<Vec<_>>(), [at]);
+        let before = client.paths()[0][0].local;
+        assert_eq!(client.migrate().await?, 1);
+        assert_ne!(client.paths()[0][0].local, before);
+        assert_eq!(client.update_keys(), 1);
+        assert_eq!(there_and_back(&session, vec![7; 100_000]).await?, vec![7; 100_000]);
+        let (_, stats) = client.connections()[0];
+        assert_eq!((stats.migrations, stats.key_updates), (1, 1));
+        session.close(0, "");
+        session.closed().await?;
+        if !by_http {
+            assert_eq!((client.open_connections(), client.update_keys()), (0, 0), "it is gone with its session");
+        }
         client.close().await;
         Ok(())
     });

@@ -11,12 +11,17 @@ pub struct Config {
     pub max_streams_uni: u64,
     /// Bidirectional streams that the other end may have open in a session. 100: a client that opens more waits for others to end.
     pub max_streams_bidi: u64,
-    /// Bytes that the other end may have sent on the streams of a session and that were not read. 16 MiB: what a path of 1 Gbit/s and
-    /// 130 ms holds. What a connection holds is limited by its transport, whatever this says.
+    /// Bytes that the other end may at first have sent on the streams of a session and that were not read, at most `max_data`. 256 KiB:
+    /// what each session of a connection may hold of it without having shown that it is read.
+    pub initial_max_data: u64,
+    /// How far that grows for a session that is read: to what the connection's own window has grown to, and no further than this. 16 MiB:
+    /// what a path of 1 Gbit/s and 130 ms holds. All sessions of a connection together have at most four times this.
     pub max_data: u64,
     /// Streams of sessions that are not there yet, on one connection: of more the newest is refused. 64: what a client may open in
     /// one flight with its request.
     pub max_early_streams: usize,
+    /// Bytes that may have come on those: the stream with which there are more is refused. 256 KiB, as for a session that has begun.
+    pub max_early_data: u64,
 }
 
 impl Default for Config {
@@ -25,8 +30,10 @@ impl Default for Config {
             max_sessions: 16,
             max_streams_uni: 100,
             max_streams_bidi: 100,
+            initial_max_data: 256 << 10,
             max_data: 16 << 20,
             max_early_streams: 64,
+            max_early_data: 256 << 10,
         }
     }
 }
@@ -38,7 +45,8 @@ impl From<&WebTransportSettings> for Config {
             max_sessions: usize::try_from(settings.max_sessions_13).unwrap_or(usize::MAX),
             max_streams_uni: settings.initial_max_streams_uni,
             max_streams_bidi: settings.initial_max_streams_bidi,
-            max_data: settings.initial_max_data,
+            initial_max_data: settings.initial_max_data,
+            max_data: settings.max_data.max(settings.initial_max_data),
             ..Config::default()
         }
     }
@@ -54,9 +62,10 @@ impl Config {
             max_sessions_13: self.max_sessions as u64,
             max_sessions_7: self.max_sessions as u64,
             enabled_2: true,
-            initial_max_data: self.max_data,
+            initial_max_data: if self.initial_max_data < self.max_data { self.initial_max_data } else { self.max_data },
             initial_max_streams_uni: self.max_streams_uni,
             initial_max_streams_bidi: self.max_streams_bidi,
+            max_data: self.max_data,
         }
     }
 }

@@ -53,6 +53,11 @@ impl Early {
         self.waiting.len() < before
     }
 
+    /// How many bytes have come on those that wait, of which `received` tells.
+    pub(crate) fn bytes(&self, received: impl Fn(StreamId) -> u64) -> u64 {
+        self.waiting.iter().map(|one| received(one.id)).sum()
+    }
+
     /// How many wait.
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()

@@ -113,6 +113,18 @@ impl Window {
         self.limit = limit;
         Some(limit)
     }
+
+    /// How much may be under way.
+    pub(crate) const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// So much more may be under way from now on: the limit that is to be said.
+    pub(crate) const fn grow(&mut self, more: u64) -> u64 {
+        self.size = self.size.saturating_add(more);
+        self.limit = self.limit.saturating_add(more);
+        self.limit
+    }
 }
 
 /// Both ways.
@@ -165,5 +177,10 @@ mod tests {
         let mut none = Window::new(0);
         assert_eq!((none.take(1), none.give_back(1)), (false, None));
         assert!(!Window::new(5).take(u64::MAX));
+        let mut growing = Window::new(10);
+        assert!(growing.take(10));
+        assert_eq!((growing.give_back(6), growing.grow(20), growing.size()), (Some(16), 36, 30));
+        assert!(growing.take(26) && !growing.take(1));
+        assert_eq!((growing.give_back(10), growing.give_back(5)), (None, Some(51)));
     }
 }

@@ -32,8 +32,12 @@ pub struct SessionStats {
     pub read: u64,
     /// Datagrams that were sent.
     pub datagrams_sent: u64,
-    /// Datagrams that were read.
+    /// Datagrams that have come.
+    pub datagrams_received: u64,
+    /// Of them, those that were read.
     pub datagrams_read: u64,
+    /// And those that gave way because too many waited to be read.
+    pub datagrams_dropped: u64,
 }
 
 /// A session.
@@ -198,9 +202,21 @@ impl Session {
         self.use_window(Kind::Data, count)
     }
 
-    /// So much of it is done with.
-    pub(crate) fn on_content_done(&mut self, count: u64) {
-        self.free_window(Kind::Data, count);
+    /// So much of it is done with. Whether that is enough for a new limit.
+    pub(crate) fn on_content_done(&mut self, count: u64) -> bool {
+        self.free_window(Kind::Data, count)
+    }
+
+    /// How much the other end may have sent that was not read; `None` without flow control.
+    pub(crate) fn data_window(&self) -> Option<u64> {
+        self.flow.as_ref().map(|flow| flow.windows[Kind::Data as usize].size())
+    }
+
+    /// It may have sent so much more.
+    pub(crate) fn grow_data_window(&mut self, more: u64) {
+        if let Some(limit) = self.flow.as_mut().map(|flow| flow.windows[Kind::Data as usize].grow(more)) {
+            self.outgoing.allow(Kind::Data, limit);
+        }
     }
 
     /// The other end allows more. Whether it is more than before; where there is no flow control it means nothing.
@@ -216,9 +232,11 @@ impl Session {
         if flow.windows[kind as usize].take(count) { Ok(()) } else { Err(Flow::breach(kind)) }
     }
 
-    fn free_window(&mut self, kind: Kind, count: u64) {
-        if let Some(limit) = self.flow.as_mut().and_then(|flow| flow.windows[kind as usize].give_back(count)) {
+    fn free_window(&mut self, kind: Kind, count: u64) -> bool {
+        let limit = self.flow.as_mut().and_then(|flow| flow.windows[kind as usize].give_back(count));
+        if let Some(limit) = limit {
             self.outgoing.allow(kind, limit);
         }
+        limit.is_some()
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `state` | what it is made of |
 //! | `ending` | how sessions and streams end, and what is counted and sent until they do |
+//! | `reserve` | what the transport sets aside for sessions, and how that grows |
 //! | `streams` | what the application does with streams |
 //! | `input` | what HTTP/3 tells, and how sessions begin by that |
 //! | `calls` | what it does with sessions |
@@ -11,6 +12,7 @@
 mod calls;
 mod ending;
 mod input;
+mod reserve;
 mod state;
 mod streams;
 

@@ -65,11 +65,6 @@ impl Version {
         }
     }
 
-    /// Whether a server may have several sessions without flow control.
-    pub(crate) const fn pools_without_flow_control(self) -> bool {
-        matches!(self, Version::Draft2 | Version::Draft7)
-    }
-
     /// The fields that a request has because of the draft.
     pub fn on_request(self, fields: &mut Fields) {
         if self == Version::Draft2 {

@@ -256,6 +256,41 @@ fn early_streams_wait_for_their_session_and_are_few() {
     assert_eq!(pair.server.sessions.counts().2, 0);
 }
 
+/// draft-ietf-webtrans-http3 section 4.6-3, 4.6-4: what waits for its session holds no more than it may, whenever it comes.
+#[test]
+fn early_streams_hold_few_bytes() {
+    let config = Config { max_early_data: 1000, ..Config::default() };
+    let mut pair = Pair::new(&config);
+    let session = pair.client.ask().unwrap();
+    let request: Vec<Act> = std::mem::take(&mut pair.client.wire.acts);
+    let header = [0x40, 0x54, session.value() as u8];
+    let streams: Vec<StreamId> = (0..4).map(|number| id((1 << 20) + 2 + 4 * number)).collect();
+    let refused = |pair: &Pair| {
+        let stops = pair.server.wire.log.iter().filter(|act| matches!(act, Act::Stop(..)));
+        stops.cloned().collect::<Vec<Act>>()
+    };
+    let rejected = |place: usize| Act::Stop(streams[place], codes::BUFFERED_STREAM_REJECTED.value());
+    for (place, count) in [(0, 500), (1, 400), (2, 92)] {
+        let bytes = [&header[..], &vec![place as u8; count - 3]].concat();
+        pair.server.hear(&Act::Data(streams[place], bytes));
+    }
+    assert_eq!(refused(&pair), []);
+    // One more than may be comes on a stream that was there, and on a new one.
+    pair.server.hear(&Act::Data(streams[1], vec![1; 9]));
+    assert_eq!(refused(&pair), [rejected(1)]);
+    pair.server.hear(&Act::Data(streams[3], [&header[..], &[3; 500]].concat()));
+    assert_eq!(refused(&pair), [rejected(1), rejected(3)]);
+    request.iter().for_each(|act| pair.server.hear(act));
+    pair.server.accept_session(session).unwrap();
+    for (place, count) in [(0, 497), (2, 89)] {
+        assert_eq!(pair.server.accept(session, BOTH[1]), Some(streams[place]));
+        assert_eq!(pair.server.read(streams[place]).0, vec![place as u8; count]);
+    }
+    // Those of a session that has begun are counted by its own limits.
+    pair.server.hear(&Act::Data(streams[0], vec![0; 5000]));
+    assert_eq!(refused(&pair).len(), 2);
+}
+
 /// Streams of sessions that are over, were refused, or never were are given up.
 #[test]
 fn streams_of_no_session_are_given_up() {
@@ -355,6 +390,27 @@ fn what_both_ends_need_is_asked_for() {
     assert!(pair.server.sessions.is_begun(session), "what limits is said means nothing");
     let stream = pair.client.open(session, BOTH[0]);
     assert_eq!(pair.client.write(stream, &[0; 1_000_000]), 0);
+    // By earlier drafts as well, whatever the other end says of several.
+    for enabled_2 in [true, false] {
+        let settings = h3::WebTransportSettings {
+            enabled: false,
+            max_sessions_13: 0,
+            max_sessions_7: if enabled_2 { 0 } else { 5 },
+            enabled_2,
+            initial_max_data: 0,
+            initial_max_streams_uni: 0,
+            initial_max_streams_bidi: 0,
+            ..config.settings()
+        };
+        let other = h3::Config { webtransport: Some(settings), ..http(&config) };
+        let mut pair = Pair::with_http(&config, other.clone(), http(&config));
+        let head = http::RequestHead::extended_connect("webtransport", "https://a.example/wt").unwrap();
+        let ask = |end: &mut End| end.with(|_, http, wire| http.send_request(wire, &head, false)).unwrap();
+        let sessions = [ask(&mut pair.client), ask(&mut pair.client)];
+        pair.run();
+        assert!(pair.server.accept_session(sessions[0]).is_ok());
+        assert_eq!(pair.server.accept_session(sessions[1]), Err(NoSession::TooMany));
+    }
 }
 
 /// draft-ietf-webtrans-http3 section 3.1-3, 3.2-1, 7.1-1: the newest draft that both know is spoken.

@@ -60,7 +60,7 @@ fn m19_streams_of_every_kind_are_echoed_and_leave_nothing_behind() {
             }
         }
     }
-    let stats = pair.client.sessions.stats(session).unwrap();
+    let stats = pair.client.with(|sessions, http, _| sessions.stats(http, session)).unwrap();
     assert_eq!((stats.opened, stats.accepted, stats.read), (5120, 5120, stats.written));
 }
 

@@ -1,10 +1,12 @@
 //! Sessions over our own QUIC, on virtual time: two endpoints, a path that loses, and an application on each end that echoes.
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
-use base::{Bytes, Datagram, Direction, Duration, FourTuple, Instant, Machine, Side, StreamId, Transmit};
+use base::{Bytes, Datagram, Direction, Duration, FourTuple, Instant, Machine, Side, StreamId, Transmit, VarInt};
 use h3::{Endpoint, EndpointEvent, OverQuic};
 use http::{RequestHead, ResponseHead, Status, exchange};
-use posthaste_webtransport::{Config, Event, NoSession, ReadStream, SessionEvent, Sessions, StreamEvent, Version};
+use posthaste_webtransport::{
+    Config, Event, NoSession, ReadStream, SessionEvent, SessionStats, Sessions, StreamEvent, Version,
+};
 use quic::ConnectionHandle;
 use sim::{Handle, LinkConfig, SeededRandom, Stop, World};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,14 +49,40 @@ struct Host {
     datagrams: Vec<(StreamId, Vec<u8>)>,
     moved: usize,
     closed: usize,
+    /// What the server does not do, and the client does much of, in the first session.
+    stall: Option<Stall>,
+    /// Requests that are no sessions: to be made, and answered.
+    gets: usize,
+    got: usize,
 }
+
+/// How an application fails to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stall {
+    /// It takes no streams of this direction, of which there are as many as may be.
+    Untaken(Direction),
+    /// It takes a stream, and does not read it.
+    Unread,
+    /// It reads no datagrams.
+    Datagrams,
+}
+
+/// The session that is not read: the first request of a client.
+const STALLED: StreamId = StreamId::from_varint(VarInt::from_u32(0));
+/// What the client sends on a stream that is not read, and on each of many.
+const MUCH: usize = 4 << 20;
+const SOME: usize = 20 << 10;
 
 impl Host {
     fn new(side: Side, random: SeededRandom, config: &Config) -> Host {
+        Host::saying(side, random, config, config.settings())
+    }
+
+    fn saying(side: Side, random: SeededRandom, config: &Config, settings: h3::WebTransportSettings) -> Host {
         let http = h3::Config {
             extended_connect: true,
             datagrams: true,
-            webtransport: Some(config.settings()),
+            webtransport: Some(settings),
             ..h3::Config::default()
         };
         let mut transport = quic::Config { reset_stream_at: true, ..quic::Config::default() };
@@ -82,6 +110,61 @@ impl Host {
             datagrams: Vec::new(),
             moved: 0,
             closed: 0,
+            stall: None,
+            gets: 0,
+            got: 0,
+        }
+    }
+
+    /// Whether this end does not take such streams of this session.
+    fn leaves(&self, session: StreamId, direction: Direction) -> bool {
+        self.side == Side::Server && session == STALLED && self.stall == Some(Stall::Untaken(direction))
+    }
+
+    /// The application reads again.
+    fn resume(&mut self, now: Instant) {
+        (self.now, self.stall) = (now, None);
+        BOTH.into_iter().for_each(|direction| self.take(STALLED, direction));
+        let waiting = self.of.iter().filter(|(_, of)| **of == STALLED).map(|(id, _)| *id);
+        waiting.collect::<Vec<_>>().into_iter().for_each(|id| self.read(id));
+        self.read_datagrams(STALLED);
+    }
+
+    fn stats(&mut self, session: StreamId) -> SessionStats {
+        self.with(|s, http, _| s.stats(http, session)).flatten().unwrap()
+    }
+
+    fn take(&mut self, session: StreamId, direction: Direction) {
+        while let Some(stream) = self.sessions.accept(session, direction) {
+            self.of.insert(stream, session);
+            self.read(stream);
+        }
+    }
+
+    fn read_datagrams(&mut self, session: StreamId) {
+        while let Some(datagram) = self.with(|s, http, _| s.read_datagram(http, session)).flatten() {
+            if self.side == Side::Server {
+                let _ = self.with(|s, http, t| s.send_datagram(http, t, session, &datagram));
+            }
+            self.datagrams.push((session, datagram.to_vec()));
+        }
+    }
+
+    /// What a client does in the session that is not read.
+    fn fill(&mut self) {
+        let (direction, most, len) = match self.stall {
+            Some(Stall::Untaken(direction)) => (direction, usize::MAX, SOME),
+            Some(Stall::Unread) => (Direction::Bidirectional, 1, MUCH),
+            Some(Stall::Datagrams) => {
+                while self.with(|s, http, t| s.send_datagram(http, t, STALLED, &[7; 1000])) == Some(Ok(())) {}
+                return;
+            }
+            None => return,
+        };
+        while self.opened.get(&(STALLED, 2)).copied().unwrap_or(0) < most {
+            let Some(Ok(id)) = self.with(|s, http, t| s.open(http, t, STALLED, direction)) else { break };
+            *self.opened.entry((STALLED, 2)).or_default() += 1;
+            self.sending.insert(id, (Bytes::from(vec![1; len]), true));
         }
     }
 
@@ -112,6 +195,11 @@ impl Host {
             h3::Event::DataStream(id, event) => _ = self.with(|s, http, t| s.on_data_stream(http, t, id, event)),
             h3::Event::StreamsAvailable(direction) => self.sessions.on_streams_available(direction),
             h3::Event::DatagramsChanged => self.sessions.on_datagrams_changed(),
+            h3::Event::Exchange(id, exchange::Event::Request(head)) if head.protocol.is_none() => {
+                let answered = self.with(|_, http, t| http.send_response(t, id, &ResponseHead::new(Status::OK), true));
+                answered.unwrap().unwrap();
+            }
+            h3::Event::Exchange(id, exchange::Event::Response(_)) if !self.sessions.contains(id) => self.got += 1,
             h3::Event::Exchange(id, exchange::Event::Request(head)) => {
                 assert!(Version::is_request(&head));
                 self.with(|s, http, t| s.on_request(http, t, id, true));
@@ -122,7 +210,7 @@ impl Host {
                 self.with(|s, http, t| s.on_accepted(http, t, id));
                 self.open.push(id);
             }
-            h3::Event::Exchange(id, event) => {
+            h3::Event::Exchange(id, event) if self.sessions.contains(id) => {
                 self.with(|s, http, t| s.on_exchange(http, t, id, &event));
             }
             _ => {}
@@ -133,19 +221,13 @@ impl Host {
         while let Some(event) = self.sessions.poll_event() {
             match event {
                 Event::Session(id, SessionEvent::Incoming(direction)) => {
-                    while let Some(stream) = self.sessions.accept(id, direction) {
-                        self.of.insert(stream, id);
-                        self.read(stream);
+                    if !self.leaves(id, direction) {
+                        self.take(id, direction);
                     }
                 }
-                Event::Session(id, SessionEvent::Datagram) => {
-                    while let Some(datagram) = self.with(|s, http, _| s.read_datagram(http, id)).flatten() {
-                        if self.side == Side::Server {
-                            let _ = self.with(|s, http, t| s.send_datagram(http, t, id, &datagram));
-                        }
-                        self.datagrams.push((id, datagram.to_vec()));
-                    }
-                }
+                Event::Session(STALLED, SessionEvent::Datagram)
+                    if self.side == Side::Server && self.stall == Some(Stall::Datagrams) => {}
+                Event::Session(id, SessionEvent::Datagram) => self.read_datagrams(id),
                 Event::Stream(id, StreamEvent::Readable) => self.read(id),
                 _ => {}
             }
@@ -154,6 +236,9 @@ impl Host {
 
     fn read(&mut self, id: StreamId) {
         let Some(of) = self.of.get(&id).copied() else { return };
+        if self.side == Side::Server && of == STALLED && self.stall == Some(Stall::Unread) {
+            return;
+        }
         loop {
             match self.with(|s, http, t| s.read(http, t, id, 1 << 16)) {
                 Some(ReadStream::Data(bytes)) => self.received.entry(id).or_default().extend_from_slice(&bytes),
@@ -194,7 +279,16 @@ impl Host {
             self.accept(id, token);
         }
         for session in self.open.clone() {
-            self.open_streams(session);
+            if session != STALLED || self.stall.is_none() {
+                self.open_streams(session);
+            } else if self.side == Side::Client {
+                self.fill();
+            }
+        }
+        while self.gets > 0 {
+            self.gets -= 1;
+            let head = RequestHead::get("https://localhost/").unwrap();
+            self.with(|_, http, t| http.send_request(t, &head, true)).unwrap().unwrap();
         }
         let answers = std::mem::take(&mut self.answers);
         for (session, bytes) in answers {
@@ -278,12 +372,24 @@ fn pair(
     sessions: usize,
     streams: usize,
 ) -> (World, Handle<Host>, Handle<Host>) {
+    pair_saying(seed, link, config, config.settings(), sessions, streams)
+}
+
+/// The same, with a client that says `settings`.
+fn pair_saying(
+    seed: u64,
+    link: LinkConfig,
+    config: &Config,
+    settings: h3::WebTransportSettings,
+    sessions: usize,
+    streams: usize,
+) -> (World, Handle<Host>, Handle<Host>) {
     let mut world = World::new(seed);
     for client in [CLIENT, MOVED] {
         world.network().set_both(at(client), at(SERVER), link);
     }
     let server = Host::new(Side::Server, world.fork_random(), config);
-    let mut client = Host::new(Side::Client, world.fork_random(), config);
+    let mut client = Host::saying(Side::Client, world.fork_random(), config, settings);
     (client.asks, client.streams) = (sessions, streams);
     let path = FourTuple { local: at(CLIENT), remote: at(SERVER) };
     let tls = adversary::identity::pair_of(b"h3").0;
@@ -355,6 +461,135 @@ fn w2_datagrams_at_five_percent_loss() {
     }
     let all = host.datagrams.iter().map(|(_, datagram)| &datagram[..3]).collect::<BTreeSet<_>>();
     assert_eq!(all.len(), host.datagrams.len(), "none comes twice");
+}
+
+/// W-2: where the path loses nothing, each of ten thousand datagrams was read, or gave way to newer ones and is counted for that; none is
+/// anywhere else.
+#[test]
+fn w2_of_ten_thousand_datagrams_each_is_accounted_for() {
+    let (mut world, client, server) = pair(4, losing(0.0), &Config::default(), 1, 0);
+    until(&mut world, Duration::from_secs(10), "the session", |world| world.machine(client).open.len() == 1);
+    let mut sent = 0;
+    for round in 0.. {
+        // A half of them finds an application that does not read.
+        world.machine_mut(server).stall = (round % 2 == 0).then_some(Stall::Datagrams);
+        let now = world.now();
+        let host = world.machine_mut(client);
+        host.now = now;
+        while sent < 10_000 && host.with(|s, http, t| s.send_datagram(http, t, STALLED, &[1; 200])) == Some(Ok(())) {
+            sent += 1;
+        }
+        if sent == 10_000 {
+            break;
+        }
+        world.run_for(Duration::from_millis(100));
+        let now = world.now();
+        world.machine_mut(server).resume(now);
+    }
+    world.run_for(Duration::from_secs(5));
+    let now = world.now();
+    world.machine_mut(server).resume(now);
+    world.run_for(Duration::from_secs(5));
+    let (here, there) = (world.machine_mut(client).stats(STALLED), world.machine_mut(server).stats(STALLED));
+    assert_eq!((here.datagrams_sent, there.datagrams_received), (10_000, 10_000));
+    assert_eq!(there.datagrams_read + there.datagrams_dropped, 10_000);
+    assert!(there.datagrams_dropped > 100 && there.datagrams_read > 1000, "{there:?}");
+    // What the server sent back is accounted for as well.
+    let back = world.machine_mut(server).stats(STALLED).datagrams_sent;
+    assert_eq!((here.datagrams_received, here.datagrams_read + here.datagrams_dropped), (back, back));
+}
+
+/// W-14: a session that is not read, in whatever way, holds what it may and nothing of what others need: two other sessions have 600 echoes,
+/// and a request is answered. It goes on when it is read.
+///
+/// draft-ietf-webtrans-http3 section 5.1-1, 8-1.
+#[test]
+fn w14_a_session_that_is_not_read_holds_up_nothing_else() {
+    let config = Config::default();
+    let ways = BOTH.map(Stall::Untaken).into_iter().chain([Stall::Unread, Stall::Datagrams]);
+    for (seed, stall) in ways.enumerate() {
+        let (mut world, client, server) = pair(10 + seed as u64, losing(0.01), &config, 3, 0);
+        world.machine_mut(server).stall = Some(stall);
+        world.machine_mut(client).stall = Some(stall);
+        until(&mut world, Duration::from_secs(10), "the sessions", |world| world.machine(client).open.len() == 3);
+        world.run_for(Duration::from_secs(2));
+        let stats = |world: &mut World, host| world.machine_mut::<Host>(host).stats(STALLED);
+        let expected = match stall {
+            Stall::Untaken(_) => (config.max_streams_bidi, config.initial_max_data),
+            Stall::Unread => (1, config.initial_max_data),
+            Stall::Datagrams => (0, 0),
+        };
+        let (here, there) = (stats(&mut world, client), stats(&mut world, server));
+        assert_eq!((here.opened, here.written, there.accepted), (expected.0, expected.1, expected.0), "{stall:?}");
+        let kept = there.datagrams_received - there.datagrams_dropped;
+        assert_eq!((kept, there.datagrams_read), (if stall == Stall::Datagrams { 128 } else { 0 }, 0), "{stall:?}");
+        let host = world.machine_mut(client);
+        (host.streams, host.gets) = (150, 1);
+        let others: Vec<StreamId> = host.open.iter().copied().filter(|session| *session != STALLED).collect();
+        until(&mut world, Duration::from_secs(60), &format!("what is beside {stall:?}"), |world| {
+            let host = world.machine(client);
+            host.got == 1 && others.iter().all(|session| host.ended(*session) == 300)
+        });
+        assert_eq!(stats(&mut world, client).written, expected.1, "it has what it had: {stall:?}");
+        // All that it sends arrives once it is read.
+        let now = world.now();
+        world.machine_mut(server).resume(now);
+        let count = expected.0 as usize;
+        until(&mut world, Duration::from_secs(120), &format!("the rest of {stall:?}"), |world| {
+            world.machine(server).ended(STALLED) >= count
+        });
+        assert_eq!(world.machine(client).closed + world.machine(server).closed, 0);
+    }
+}
+
+/// Draft 7 and others without flow control: nothing says how much a session may hold, so it is alone, and has what the connection allows.
+///
+/// draft-ietf-webtrans-http3 section 5.1-2, 5.1-3.
+#[test]
+fn w14_a_session_without_limits_is_alone_and_holds_no_more_than_its_connection() {
+    let config = Config::default();
+    let settings = h3::WebTransportSettings {
+        enabled: false,
+        max_sessions_13: 0,
+        initial_max_data: 0,
+        initial_max_streams_uni: 0,
+        initial_max_streams_bidi: 0,
+        ..config.settings()
+    };
+    let (mut world, client, server) = pair_saying(20, losing(0.0), &config, settings, 1, 0);
+    let stall = Some(Stall::Untaken(Direction::Bidirectional));
+    (world.machine_mut(server).stall, world.machine_mut(client).stall) = (stall, stall);
+    world.run_for(Duration::from_secs(5));
+    world.machine_mut(client).asks = 1;
+    world.run_for(Duration::from_secs(5));
+    let limits = quic::StreamsConfig::default();
+    let stats = world.machine_mut(client).stats(STALLED);
+    assert_eq!((stats.opened, world.machine(client).asks), (limits.max_streams_bidi - 1, 1), "its request is one");
+    assert!(stats.written <= limits.max_data && stats.written > limits.max_data / 2, "{}", stats.written);
+    assert_eq!(world.machine(server).open, [STALLED]);
+    let now = world.now();
+    world.machine_mut(server).resume(now);
+    until(&mut world, Duration::from_secs(300), "the rest", |world| {
+        world.machine(server).ended(STALLED) as u64 >= limits.max_streams_bidi - 1
+    });
+}
+
+/// A session that is read may hold more and more, as much as its connection beside it; what one has left is used by the next.
+#[test]
+fn the_window_of_a_session_grows_as_it_is_read() {
+    let config = Config::default();
+    let (mut world, client, server) = pair(21, losing(0.0), &config, 1, 0);
+    until(&mut world, Duration::from_secs(5), "the session", |world| world.machine(client).open.len() == 1);
+    let host = world.machine_mut(client);
+    host.stall = Some(Stall::Unread);
+    until(&mut world, Duration::from_secs(60), "a large stream", |world| world.machine(server).ended(STALLED) == 1);
+    let took = world.now();
+    world.machine_mut(server).stall = Some(Stall::Unread);
+    // A second one stops where the window of the session does.
+    world.machine_mut(client).opened.clear();
+    world.run_for(Duration::from_secs(5));
+    let held = world.machine_mut(client).stats(STALLED).written - MUCH as u64;
+    assert!(held > 2 * config.initial_max_data && held <= config.max_data, "{held} after {took:?}");
 }
 
 /// A session goes on while its connection moves to another address, on a path that loses.

@@ -27,6 +27,7 @@ mod tls_session;
 mod tls_tickets;
 mod varint;
 mod websocket_frames;
+mod webtransport_sessions;
 pub mod x509_chain;
 mod x509_single;
 
@@ -111,6 +112,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("event_records", event_store::records),
     ("nats", event_store::nats),
     ("websocket_frames", websocket_frames::run),
+    ("webtransport_sessions", webtransport_sessions::run),
     ("event_frames", event_frames::run),
     ("reassembly", reassembly::run),
     ("quic_server", quic_connection::server),

@@ -1,7 +1,7 @@
 //! HTTP datagrams (RFC 9297 section 2): to the exchange that they belong to, or nowhere.
 
 use super::state::Connection;
-use crate::datagram::{decode, encode, header_len};
+use crate::datagram::{DatagramCounts, decode, encode, header_len};
 use crate::event::Event;
 use crate::transport::Transport;
 use crate::violation::Violation;
@@ -87,6 +87,11 @@ impl Connection {
     /// ([`Datagram`](exchange::Event::Datagram)) tells when there is another one.
     pub fn read_datagram(&mut self, id: StreamId) -> Option<Bytes> {
         self.streams.get_mut(id)?.datagrams.as_mut()?.pop()
+    }
+
+    /// What has become of the datagrams of an exchange; `None` if there is no such exchange, or it has none.
+    pub fn datagram_counts(&self, id: StreamId) -> Option<DatagramCounts> {
+        Some(self.streams.get(id)?.datagrams.as_ref()?.counts())
     }
 
     /// Datagrams have come.

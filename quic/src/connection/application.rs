@@ -7,6 +7,7 @@ use crate::event::Event;
 use crate::lifecycle::{CloseFrame, Lifecycle};
 use crate::stream::{Read, ReadError, StreamEvent, StreamPriority, WriteError};
 use crate::trace::Record;
+use crate::violation::TransportErrorCode;
 use crate::wire::packet_number::PacketNumberSpace;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -224,6 +225,24 @@ impl Connection {
         self.streams.set_priority(id, priority);
     }
 
+    /// Lets the peer have `total` bytes on its streams that were not read, beside the connection's window: for streams that are kept from
+    /// using up that window by limits of their own, so that others go on when those are not read. It never gets less. As much of it is
+    /// given as [`EndpointConfig::receive_memory`](crate::EndpointConfig::receive_memory) has room for: half of what is free.
+    /// How much is reserved in all is returned.
+    pub fn reserve_credit(&mut self, total: u64) -> u64 {
+        self.streams.reserve_credit(total)
+    }
+
+    /// Lets the peer have `total` streams of this direction open, beside those that the configuration allows. It never gets less.
+    pub fn reserve_streams(&mut self, direction: Direction, total: u64) {
+        self.streams.reserve_streams(direction, total);
+    }
+
+    /// How many bytes the peer may have on its streams that were not read, beside what is reserved. It grows with what is read.
+    pub const fn receive_window(&self) -> u64 {
+        self.streams.receive_window()
+    }
+
     /// How many bidirectional streams the peer may have opened so far, those included that it has not opened yet.
     pub fn peer_may_open(&self) -> u64 {
         self.streams.peer_may_open()
@@ -258,6 +277,14 @@ impl Connection {
     pub fn close(&mut self, now: Instant, code: VarInt, reason: &[u8]) {
         let frame = CloseFrame::Application { code, reason: Vec::from(reason) };
         self.close_with(now, frame, CloseReason::Local { code });
+    }
+
+    /// Closes the connection by the transport's own word that it takes no connection (RFC 9000 section 20.1, CONNECTION_REFUSED), which means
+    /// the same whatever protocol is spoken on it. `reason` is for humans.
+    pub fn refuse(&mut self, now: Instant, reason: &'static str) {
+        let code = TransportErrorCode::CONNECTION_REFUSED;
+        let local = CloseReason::Local { code: VarInt::new(code.0).expect("a small number") };
+        self.close_with(now, CloseFrame::Transport { code, frame_type: 0, reason }, local);
     }
 
     /// Whether the connection is neither closing nor closed.

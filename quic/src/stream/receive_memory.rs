@@ -7,7 +7,8 @@
 //! half of the budget has room for that, and with 64 KiB in any case: it is promised before anything is known of the peer. The
 //! other half is for windows that grow, so that ten thousand connections at rest leave the one that receives what it needs. A
 //! window that grows may take half of what is free; if others take more later, it gets smaller again as its peer uses what it was
-//! allowed, but not than at its beginning. An endpoint therefore holds no more unread than its budget and 64 KiB for each connection. Asked only where a new limit is due, a 32nd of a window after the last one.
+//! allowed, but not than at its beginning. What is reserved beside a window ([`Connection::reserve_credit`](crate::Connection::reserve_credit))
+//! is at most half of what is free, and stays reserved as long as the connection is there. An endpoint therefore holds no more unread than its budget and 64 KiB for each connection. Asked only where a new limit is due, a 32nd of a window after the last one.
 
 use crate::credit::Window;
 use alloc::sync::Arc;
@@ -33,11 +34,13 @@ struct Shared {
     first: AtomicUsize,
 }
 
-/// What one connection has of the budget: its first window, which is free for others when this is dropped, and the way to more.
+/// What one connection has of the budget: its first window and what is reserved beside it, which are free for others when this is
+/// dropped, and the way to more.
 #[derive(Debug)]
 pub struct ReceiveShare {
     memory: ReceiveMemory,
     first: u64,
+    reserved: u64,
 }
 
 impl ReceiveMemory {
@@ -57,7 +60,7 @@ impl ReceiveMemory {
         let first = if has_room { wanted } else { wanted.min(LEAST) };
         change(&self.shared.first, 0, first);
         change(&self.shared.allowed, 0, first);
-        ReceiveShare { memory: self.clone(), first }
+        ReceiveShare { memory: self.clone(), first, reserved: 0 }
     }
 
     fn first(&self) -> u64 {
@@ -84,6 +87,15 @@ impl ReceiveShare {
         self.first
     }
 
+    /// Takes `more` bytes beside the window, or what may be taken of them: half of what is free. How many.
+    pub(crate) fn reserve(&mut self, more: u64) -> u64 {
+        let free = self.memory.shared.budget.saturating_sub(self.memory.allowed());
+        let granted = more.min(free / 2);
+        self.reserved += granted;
+        change(&self.memory.shared.allowed, 0, granted);
+        granted
+    }
+
     /// The window of the connection, as large as it may be: that is taken from the budget.
     pub(crate) fn agree(&self, window: Window) -> u64 {
         let free = self.memory.free_for(self.first, window.is);
@@ -103,7 +115,7 @@ impl ReceiveShare {
 impl Drop for ReceiveShare {
     fn drop(&mut self) {
         change(&self.memory.shared.first, self.first, 0);
-        change(&self.memory.shared.allowed, self.first, 0);
+        change(&self.memory.shared.allowed, self.first + self.reserved, 0);
     }
 }
 
@@ -193,6 +205,23 @@ mod tests {
         }
         assert!(large.window.abs_diff(small.window) < BUDGET / 16, "{large:?} and {small:?}");
         assert_eq!(memory.allowed(), large.window + small.window);
+    }
+
+    /// What is reserved is counted, is never all that is left, and is given back with its connection.
+    #[test]
+    fn what_is_reserved_is_of_the_budget() {
+        let memory = ReceiveMemory::new(BUDGET);
+        let mut all: Vec<One> = (0..100).map(|_| One::new(&memory)).collect();
+        let firsts = memory.allowed();
+        assert_eq!(all[0].share.reserve(1 << 20), 1 << 20);
+        assert_eq!(memory.allowed(), firsts + (1 << 20));
+        let granted: u64 = all.iter_mut().map(|one| one.share.reserve(BUDGET)).sum();
+        assert!(memory.allowed() <= BUDGET && granted > BUDGET / 4);
+        assert_eq!(memory.allowed(), firsts + (1 << 20) + granted);
+        assert_eq!(all[1].grow(), FIRST, "what it began with is its own");
+        assert_eq!(One::new(&memory).window, FIRST, "as is that of who comes now");
+        drop(all);
+        assert_eq!(memory.allowed(), 0);
     }
 
     #[test]

@@ -518,6 +518,25 @@ impl Streams {
 
     // ---- The application.
 
+    /// The peer may have `total` bytes in our hands beside the window of the connection, or as many of them as the endpoint's budget
+    /// has room for. How many it may have.
+    pub(crate) fn reserve_credit(&mut self, total: u64) -> u64 {
+        let reserved = self.receive_credit.reserved();
+        let granted = self.receive_share.reserve(total.saturating_sub(reserved));
+        self.receive_credit.reserve(reserved + granted);
+        self.receive_credit.reserved()
+    }
+
+    /// The peer may have `total` streams of this direction open beside those that the configuration allows.
+    pub(crate) fn reserve_streams(&mut self, direction: Direction, total: u64) {
+        self.counts(direction).remote.reserve(total);
+    }
+
+    /// The window of the connection, beside what is reserved.
+    pub(crate) const fn receive_window(&self) -> u64 {
+        self.receive_credit.window()
+    }
+
     /// Opens a stream; `None` while the peer allows no more.
     /// [`StreamsAvailable`](StreamEvent::StreamsAvailable) follows then.
     pub(crate) fn open(&mut self, direction: Direction) -> Option<StreamId> {

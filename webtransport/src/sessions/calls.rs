@@ -33,7 +33,7 @@ impl Sessions {
         let settings = self.peer.as_ref().ok_or(NoSession::NotYet)?;
         let version = Version::of_client(token, settings, transport).ok_or(NoSession::NotSupported)?;
         let open = self.sessions.values().filter(|session| session.phase == Phase::Open).count();
-        if open >= self.most_sessions(version) { Err(NoSession::TooMany) } else { Ok(version) }
+        if open >= self.most_sessions() { Err(NoSession::TooMany) } else { Ok(version) }
     }
 
     /// A server has accepted a session: its answer of 2xx is sent.
@@ -161,7 +161,9 @@ impl Sessions {
     }
 
     /// What a session has done so far; `None` if it is over.
-    pub fn stats(&self, id: StreamId) -> Option<SessionStats> {
-        self.sessions.get(&id).map(|session| session.stats)
+    pub fn stats(&self, http: &h3::Connection, id: StreamId) -> Option<SessionStats> {
+        let stats = self.sessions.get(&id)?.stats;
+        let counts = http.datagram_counts(id).unwrap_or_default();
+        Some(SessionStats { datagrams_received: counts.received, datagrams_dropped: counts.dropped, ..stats })
     }
 }

@@ -129,7 +129,9 @@ impl Sessions {
         let Some(of) = self.streams.get(&id).map(|stream| stream.session) else { return };
         if let Some(session) = self.sessions.get_mut(&of) {
             session.stats.read += count as u64;
-            session.on_content_done(count as u64);
+            if session.on_content_done(count as u64) {
+                self.grow(transport, of);
+            }
         }
         self.flush(http, transport, of);
     }

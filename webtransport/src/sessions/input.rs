@@ -31,6 +31,7 @@ impl Sessions {
         let Some(session) = self.sessions.get_mut(&id).filter(|session| session.phase == Phase::Asked) else { return };
         session.phase = Phase::Open;
         session.on_limits(version, limits);
+        self.reserve(transport);
         http.lift_time_limits(id);
         for stream in self.early.take(id) {
             self.attach(http, transport, stream);
@@ -285,15 +286,27 @@ impl Sessions {
             None if !http.may_be_request(stream.session) => refuse(http, transport, id, codes::SESSION_GONE),
             Some(Phase::Asked) | None => {
                 if !self.early.push(stream, self.config.max_early_streams) {
-                    refuse(http, transport, id, codes::BUFFERED_STREAM_REJECTED);
+                    return refuse(http, transport, id, codes::BUFFERED_STREAM_REJECTED);
                 }
+                self.limit_early(http, transport, id);
             }
+        }
+    }
+
+    /// A stream that waits is refused, if with what has come on it there is more than may wait: the window of the connection is for others
+    /// as well.
+    fn limit_early(&mut self, http: &mut h3::Connection, transport: &mut impl Transport, id: StreamId) {
+        let waits = |id| transport.received(id).unwrap_or(0);
+        if self.early.bytes(waits) > self.config.max_early_data && self.early.forget(id) {
+            refuse(http, transport, id, codes::BUFFERED_STREAM_REJECTED);
         }
     }
 
     fn on_readable(&mut self, http: &mut h3::Connection, transport: &mut impl Transport, id: StreamId) {
         self.count(http, transport, id);
-        let Some(receive) = self.streams.get(&id).and_then(|stream| stream.receive.as_ref()) else { return };
+        let Some(receive) = self.streams.get(&id).and_then(|stream| stream.receive.as_ref()) else {
+            return self.limit_early(http, transport, id);
+        };
         if receive.is_unwanted {
             self.drop_content(http, transport, id);
         } else if receive.end.is_none() {

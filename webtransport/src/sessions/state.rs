@@ -99,16 +99,15 @@ impl Sessions {
             Version::Draft13 => settings.webtransport.max_sessions_13,
             Version::Draft2 | Version::Newest => u64::MAX,
         };
-        let own = self.most_sessions(version) as u64;
+        let own = self.most_sessions() as u64;
         if self.open_count() as u64 >= own.min(allowed) { Err(NoSession::TooMany) } else { Ok(version) }
     }
 
-    /// How many sessions there may be: one, if nothing keeps them from starving each other.
+    /// How many sessions there may be: one, if nothing keeps them from starving each other, by whichever draft.
     ///
     /// draft-ietf-webtrans-http3 section 5.1-1, 5.2-2, 8-1.
-    pub(super) fn most_sessions(&self, version: Version) -> usize {
-        let is_limited = self.limits().is_some() || version.pools_without_flow_control();
-        if is_limited { self.config.max_sessions } else { self.config.max_sessions.min(1) }
+    pub(super) fn most_sessions(&self) -> usize {
+        if self.limits().is_some() { self.config.max_sessions } else { self.config.max_sessions.min(1) }
     }
 
     /// Sessions that are not over.

@@ -48,6 +48,11 @@ pub struct Wire {
     pub max_datagram: Option<usize>,
     pub knows_reset_at: bool,
     pub closed: Option<(u64, &'static str)>,
+    /// What the window of the connection is, what may be reserved beside it, and what is.
+    pub window: u64,
+    pub most_reserved: u64,
+    pub reserved_credit: u64,
+    pub reserved_streams: [u64; 2],
 }
 
 impl Wire {
@@ -68,7 +73,17 @@ impl Wire {
             max_datagram: Some(1200),
             knows_reset_at: true,
             closed: None,
+            window: 0,
+            most_reserved: u64::MAX,
+            reserved_credit: 0,
+            reserved_streams: [0; 2],
         }
+    }
+
+    /// Nothing of what was sent and came is of interest any more.
+    pub fn forget(&mut self) {
+        self.log.clear();
+        self.incoming.clear();
     }
 
     fn act(&mut self, act: Act) {
@@ -182,6 +197,20 @@ impl Transport for Wire {
 
     fn max_datagram_size(&self) -> Option<usize> {
         self.max_datagram
+    }
+
+    fn reserve_credit(&mut self, total: u64) -> u64 {
+        self.reserved_credit = self.reserved_credit.max(total.min(self.most_reserved));
+        self.reserved_credit
+    }
+
+    fn reserve_streams(&mut self, direction: Direction, total: u64) {
+        let reserved = &mut self.reserved_streams[direction as usize];
+        *reserved = total.max(*reserved);
+    }
+
+    fn receive_window(&self) -> u64 {
+        self.window
     }
 
     fn close(&mut self, code: VarInt, reason: &'static str) {

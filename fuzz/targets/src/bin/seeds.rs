@@ -323,6 +323,29 @@ fn text() {
         "three",
         &[0, 3, 1, 2, 3, 0x68, 0x43, 2, 0, 0, 0x99, 0x0b, 0x4d, 0x3d, 0, 0x17, 1, 7, 0, 0x43, 0xe9],
     );
+    // A session that is asked for and taken, a stream of it that is read, what is allowed, and the close.
+    let session: [&[u8]; 9] = [
+        &[0],
+        &[3, 0, 0, 0, 0],
+        &[13, 0, 0],
+        &[6, 0, 8, 3, 1, 2, 3],
+        &[20, 0, 0],
+        &[18, 0, 8, 9],
+        &[14, 0, 0, 4, 1, 2, 3, 4],
+        &[3, 0, 0, 2, 2, 250, 1, 0, 0, 0, 0, 0, 0, 9],
+        &[22, 0, 0],
+    ];
+    put("webtransport_sessions", "server", &session.concat());
+    put(
+        "webtransport_sessions",
+        "client",
+        &[1, 13, 0, 0, 3, 0, 1, 0, 14, 0, 0, 3, 7, 7, 7, 134, 0, 18, 2, 9, 9, 20, 0, 0, 18, 0, 18, 5],
+    );
+    put(
+        "webtransport_sessions",
+        "early",
+        &[4, 6, 0, 8, 5, 1, 2, 3, 4, 5, 6, 0, 18, 2, 1, 1, 3, 0, 0, 0, 1, 13, 0, 0, 9, 0, 8, 200, 7],
+    );
     put("http1_httparse", "get", b"GET /a?b HTTP/1.1\r\nHost: a.example\r\nAccept:  x \r\n\r\n");
     put("http1_httparse", "post", b"\r\nPOST http://b/ HTTP/1.1\r\nhost: b\r\ncontent-length: 3\r\n\r\nabc");
     put("json_serde", "all", br#"{"a":[1,-2.50e+7,"\u00e9\n\ud83d\ude00",null,true,false],"b":{}}"#);
