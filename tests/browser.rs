@@ -1,15 +1,16 @@
-//! WebTransport with headless Chromium and with aioquic, which are programs of their own:
+//! WebTransport with headless Chromium and Firefox, with aioquic, wtransport and web-transport-quinn, which are programs of their own:
 //! `cargo test --test browser -- --ignored --nocapture`. A page of ours runs the browser's cases, which are named like those of
-//! web-platform-tests, and sends what came of them. aioquic is that of `tests/peers/run`, or of the interpreter in the variable `PYTHON`.
+//! web-platform-tests, and sends what came of them. aioquic is that of `tests/peers/run`, or of the interpreter in the variable `PYTHON`; the
+//! peers in Rust are built by it, or by hand in `tests/peers/webtransport` (`PEERS_WEBTRANSPORT` names the program).
 #![allow(clippy::unwrap_used)] // a test may
 
 use posthaste::{
-    Bytes, Client, Error, Handle, Identity, ReceiveStream, Reply, Request, Roots, SendStream, Server, Session,
-    SessionRequest, WebTransportLimits,
+    Bytes, Client, CloseReason, Error, Handle, Identity, ReceiveStream, Reply, Request, Roots, SendStream, Server,
+    Session, SessionEnd, SessionRequest, WebTransportLimits,
 };
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
@@ -35,11 +36,9 @@ impl Drop for Running {
     }
 }
 
-#[test]
-#[ignore = "needs Chromium"]
-fn chromium_runs_every_case() {
+/// What a browser makes of the cases of our page, that is started with the page's address.
+fn results_of(identity: Identity, command: impl Fn(&str) -> Command) -> String {
     let results = posthaste::run(|handle: Handle| async move {
-        let identity = Identity::development(&[])?;
         let hash: Vec<String> = identity.certificate_sha256().iter().map(u8::to_string).collect();
         let page = Bytes::from(include_str!("browser/page.html").replace("HASH", &hash.join(",")).into_bytes());
         let (executor, heard) = (handle.clone(), Shared::default());
@@ -48,13 +47,9 @@ fn chromium_runs_every_case() {
         let server = server.webtransport(&WebTransportLimits::default()).start(&handle, move |request, reply| {
             answer(executor.clone(), shared.clone(), page.clone(), request, reply)
         })?;
-        let profile = std::env::temp_dir().join(format!("posthaste-browser-{}", std::process::id()));
-        let mut command = Command::new("chromium");
-        command.args(["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]);
-        command.args(["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]);
-        command.arg("--ignore-certificate-errors").arg(format!("--user-data-dir={}", profile.display()));
-        command.arg(format!("https://127.0.0.1:{}/", server.addresses()[0].port()));
-        let _browser = Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("chromium is there"));
+        let mut command = command(&format!("https://127.0.0.1:{}/", server.addresses()[0].port()));
+        let _browser =
+            Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the browser is there"));
         for _ in 0..6000 {
             if let Some(results) = heard.borrow_mut().results.take() {
                 return Ok::<_, Error>(results);
@@ -62,13 +57,68 @@ fn chromium_runs_every_case() {
             handle.sleep(Duration::from_millis(100)).await;
         }
         panic!("the page has sent no results");
-    })
-    .unwrap()
-    .unwrap();
+    });
+    let results = results.unwrap().unwrap();
     println!("{results}");
-    let lines: Vec<&str> = results.lines().collect();
-    assert_eq!(lines.len(), 15);
-    assert!(lines.iter().all(|line| line.contains(": ok (")), "{results}");
+    assert_eq!(results.lines().count(), 15);
+    results
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn chromium_runs_every_case() {
+    let profile = folder("chromium");
+    let results = results_of(Identity::development(&[]).unwrap(), |page| {
+        let mut command = Command::new("chromium");
+        command.args(["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]);
+        command.args(["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]);
+        command.arg("--ignore-certificate-errors").arg(format!("--user-data-dir={}", profile.display())).arg(page);
+        command
+    });
+    assert!(results.lines().all(|line| line.contains(": ok (")), "{results}");
+}
+
+fn openssl(folder: &Path, arguments: &[&str]) {
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "10"]);
+    openssl.args(arguments).current_dir(folder).stderr(Stdio::null());
+    assert!(openssl.status().expect("openssl is there").success(), "{arguments:?}");
+}
+
+/// Firefox has to believe the server for the page itself: it is given an authority. Sessions go by the hash all the same.
+#[test]
+#[ignore = "needs Firefox and certutil"]
+fn firefox_runs_every_case() {
+    let folder = folder("firefox");
+    let authority = ["-subj", "/CN=authority", "-out", "ca.pem", "-keyout", "ca.key"];
+    openssl(&folder, &authority);
+    let leaf = ["-subj", "/CN=leaf", "-out", "cert.pem", "-keyout", "key.pem", "-CA", "ca.pem", "-CAkey", "ca.key"];
+    let names = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"];
+    openssl(&folder, &[&leaf[..], &names].concat());
+    let (profile, store) = (folder.join("profile"), format!("sql:{}", folder.join("profile").display()));
+    let _ = std::fs::remove_dir_all(&profile);
+    std::fs::create_dir_all(&profile).unwrap();
+    for arguments in [&["-N", "--empty-password"][..], &["-A", "-t", "C,,", "-n", "authority", "-i", "ca.pem"]] {
+        let mut certutil = Command::new("certutil");
+        certutil.args(["-d", &store]).args(arguments).current_dir(&folder);
+        assert!(certutil.status().expect("certutil is there").success());
+    }
+    let settings = [
+        "\"network.http.http3.disable_when_third_party_roots_found\", false",
+        "\"network.captive-portal-service.enabled\", false",
+        "\"network.connectivity-service.enabled\", false",
+        "\"datareporting.policy.dataSubmissionEnabled\", false",
+        "\"app.update.enabled\", false",
+    ];
+    let settings: String = settings.iter().map(|setting| format!("user_pref({setting});\n")).collect();
+    std::fs::write(profile.join("user.js"), settings).unwrap();
+    let identity = Identity::from_pem_files(folder.join("cert.pem"), folder.join("key.pem")).unwrap();
+    let results = results_of(identity, |page| {
+        let mut command = Command::new("firefox-esr");
+        command.args(["--headless", "--no-remote", "--profile"]).arg(&profile).arg(page);
+        command
+    });
+    assert!(results.lines().all(|line| line.contains(": ok (")), "{results}");
 }
 
 /// An interpreter that has aioquic.
@@ -89,24 +139,29 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-#[test]
-#[ignore = "needs aioquic"]
-fn aioquic_is_served() {
+/// The program with the peers in Rust.
+fn peers() -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").expect("a home folder"));
+    let own = || home().join(".cache/posthaste-peers/target/release/peers-webtransport");
+    std::env::var_os("PEERS_WEBTRANSPORT").map_or_else(own, PathBuf::from)
+}
+
+/// A client that is a program of its own uses our server, and says `ok`. It is told the port, where the certificate is, and its hash.
+fn is_served(name: &str, command: impl Fn(u16, &Path, &str) -> Command) {
     posthaste::run(|handle: Handle| async move {
         let identity = Identity::development(&[])?;
-        let pem = folder("aioquic-client").join("ca.pem");
+        let pem = folder(name).join("ca.pem");
         std::fs::write(&pem, identity.certificate_pem()).unwrap();
+        let hash: String = identity.certificate_sha256().iter().map(|byte| format!("{byte:02x}")).collect();
         let executor = handle.clone();
         let server = Server::builder(identity).listen("127.0.0.1:0".parse().unwrap());
         let server = server.webtransport(&WebTransportLimits::default()).start(&handle, move |request, reply| {
             answer(executor.clone(), Shared::default(), Bytes::new(), request, reply)
         })?;
-        let port = server.addresses()[0].port().to_string();
-        let mut command = Command::new(python());
-        command.arg(script("aioquic_client.py")).args(["127.0.0.1", &port]).arg(&pem);
-        let mut client = command.stdout(Stdio::piped()).spawn().expect("an interpreter with aioquic");
-        let mut output = BufReader::new(client.stdout.take().unwrap());
-        while client.try_wait().unwrap().is_none() {
+        let mut command = command(server.addresses()[0].port(), &pem, &hash);
+        let mut client = Running(command.stdout(Stdio::piped()).spawn().expect("the peer is there"));
+        let mut output = BufReader::new(client.0.stdout.take().unwrap());
+        while client.0.try_wait().unwrap().is_none() {
             handle.sleep(Duration::from_millis(50)).await;
         }
         let mut said = String::new();
@@ -118,28 +173,28 @@ fn aioquic_is_served() {
     .unwrap();
 }
 
-#[test]
-#[ignore = "needs aioquic"]
-fn aioquic_serves() {
-    let folder = folder("aioquic-server");
+/// Our client uses a server that is a program of its own, says its port, and is told where its certificate and key are.
+fn serves(
+    name: &str,
+    command: impl Fn(&Path, &Path) -> Command,
+    more: impl AsyncFn(&Client, &str) -> Result<(), Error>,
+) {
+    let folder = folder(name);
     let [certificate, key] = ["cert.pem", "key.pem"].map(|name| folder.join(name));
-    let mut openssl = Command::new("openssl");
-    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "10"]);
-    openssl.args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
-    openssl.arg("-out").arg(&certificate).arg("-keyout").arg(&key);
-    assert!(openssl.stderr(Stdio::null()).status().expect("openssl is there").success());
-    let mut command = Command::new(python());
-    command.arg(script("aioquic_server.py")).arg(&certificate).arg(&key).stdout(Stdio::piped());
-    let mut server = Running(command.spawn().expect("an interpreter with aioquic"));
+    let names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+    openssl(&folder, &[&names[..], &["-out", "cert.pem", "-keyout", "key.pem"]].concat());
+    let mut server = command(&certificate, &key);
+    let mut server = Running(server.stdout(Stdio::piped()).spawn().expect("the peer is there"));
     let mut port = String::new();
     BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut port).unwrap();
     let url = format!("https://127.0.0.1:{}", port.trim());
     posthaste::run(|handle: Handle| async move {
         let roots = Roots::from_pem(&std::fs::read(&certificate).unwrap())?;
-        let client = Client::builder(roots).webtransport(&WebTransportLimits::default()).build(&handle);
-        let refused = client.webtransport(&format!("{url}/missing")).connect().await;
+        let client = || Client::builder(roots.clone()).webtransport(&WebTransportLimits::default()).build(&handle);
+        let refused = client().webtransport(&format!("{url}/missing")).connect().await;
         assert!(matches!(&refused, Err(Error::TunnelRefused { status }) if status.code() == 404), "{refused:?}");
-        let session = client.webtransport(&format!("{url}/echo")).connect().await?;
+        let of_echo = client();
+        let session = of_echo.webtransport(&format!("{url}/echo")).connect().await?;
         for number in 0..64_u8 {
             let (mut send, mut receive) = session.open_bidirectional().await?;
             send.write_all(vec![number; 3000]).await?;
@@ -153,11 +208,91 @@ fn aioquic_serves() {
         session.send_datagram(b"datagram").unwrap();
         assert_eq!(session.read_datagram().await?.to_vec(), b"datagram");
         session.close(1, "bye");
-        client.close().await;
+        of_echo.close().await;
+        let last = client();
+        more(&last, &url).await?;
+        last.close().await;
         Ok::<_, Error>(())
     })
     .unwrap()
     .unwrap();
+}
+
+#[test]
+#[ignore = "needs aioquic"]
+fn aioquic_is_served() {
+    is_served("aioquic-client", |port, pem, _| {
+        let mut command = Command::new(python());
+        command.arg(script("aioquic_client.py")).args(["127.0.0.1", &port.to_string()]).arg(pem);
+        command
+    });
+}
+
+#[test]
+#[ignore = "needs aioquic"]
+fn aioquic_serves() {
+    let server = |certificate: &Path, key: &Path| {
+        let mut command = Command::new(python());
+        command.arg(script("aioquic_server.py")).arg(certificate).arg(key);
+        command
+    };
+    serves("aioquic-server", server, async |_, _| Ok(()));
+}
+
+fn peer_as_client(name: &'static str) {
+    is_served(name, |port, _, hash| {
+        let mut command = Command::new(peers());
+        command.args(["client", name, &format!("https://127.0.0.1:{port}"), hash]);
+        command
+    });
+}
+
+fn peer_as_server(name: &'static str, more: impl AsyncFn(&Client, &str) -> Result<(), Error>) {
+    let server = |certificate: &Path, key: &Path| {
+        let mut command = Command::new(peers());
+        command.args(["server", name]).arg(certificate).arg(key);
+        command
+    };
+    serves(&format!("{name}-server"), server, more);
+}
+
+#[test]
+#[ignore = "needs tests/peers/webtransport"]
+fn wtransport_is_served() {
+    peer_as_client("wtransport");
+}
+
+#[test]
+#[ignore = "needs tests/peers/webtransport"]
+fn wtransport_serves() {
+    peer_as_server("wtransport", async |client, url| {
+        let session = client.webtransport(&format!("{url}/closes")).connect().await?;
+        // It closes the connection, with a code that is none of HTTP/3.
+        let end = session.closed().await;
+        let code = |reason: &CloseReason| match reason {
+            CloseReason::PeerApplication { code, reason } => Some((code.value(), reason.clone())),
+            _ => None,
+        };
+        let Err(Error::Closed { reason, .. }) = &end else { panic!("{end:?}") };
+        assert_eq!(code(reason), Some((12_345, "as asked".into())));
+        Ok(())
+    });
+}
+
+#[test]
+#[ignore = "needs tests/peers/webtransport"]
+fn web_transport_quinn_is_served() {
+    peer_as_client("web-transport-quinn");
+}
+
+#[test]
+#[ignore = "needs tests/peers/webtransport"]
+fn web_transport_quinn_serves() {
+    peer_as_server("web-transport-quinn", async |client, url| {
+        let session = client.webtransport(&format!("{url}/closes")).connect().await?;
+        assert_eq!(session.closed().await?, SessionEnd { code: 12_345, reason: "as asked".into(), by_peer: true });
+        Ok(())
+    });
 }
 
 async fn answer(handle: Handle, heard: Shared, page: Bytes, mut request: Request, reply: Reply) -> Result<(), Error> {

@@ -217,6 +217,7 @@ mod tests {
                         initial_max_data: flags << 20,
                         initial_max_streams_uni: flags & 3,
                         initial_max_streams_bidi: flags & 6,
+                        max_data: 0,
                     },
                 };
                 assert_eq!(PeerSettings::decode(&settings.encode()), Ok(settings));

@@ -34,13 +34,11 @@ struct Shared {
     first: AtomicUsize,
 }
 
-/// What one connection has of the budget: its first window and what is reserved beside it, which are free for others when this is
-/// dropped, and the way to more.
+/// What one connection has of the budget: its first window, which is free for others when this is dropped, and the way to more.
 #[derive(Debug)]
 pub struct ReceiveShare {
     memory: ReceiveMemory,
     first: u64,
-    reserved: u64,
 }
 
 impl ReceiveMemory {
@@ -60,7 +58,7 @@ impl ReceiveMemory {
         let first = if has_room { wanted } else { wanted.min(LEAST) };
         change(&self.shared.first, 0, first);
         change(&self.shared.allowed, 0, first);
-        ReceiveShare { memory: self.clone(), first, reserved: 0 }
+        ReceiveShare { memory: self.clone(), first }
     }
 
     fn first(&self) -> u64 {
@@ -88,10 +86,9 @@ impl ReceiveShare {
     }
 
     /// Takes `more` bytes beside the window, or what may be taken of them: half of what is free. How many.
-    pub(crate) fn reserve(&mut self, more: u64) -> u64 {
+    pub(crate) fn reserve(&self, more: u64) -> u64 {
         let free = self.memory.shared.budget.saturating_sub(self.memory.allowed());
         let granted = more.min(free / 2);
-        self.reserved += granted;
         change(&self.memory.shared.allowed, 0, granted);
         granted
     }
@@ -106,16 +103,16 @@ impl ReceiveShare {
         agreed
     }
 
-    /// The connection is gone, whose window was `window`.
-    pub(crate) fn give_back(&self, window: u64) {
-        change(&self.memory.shared.allowed, window.max(self.first), self.first);
+    /// The connection is gone, whose window was `window`, and which had `reserved` beside it.
+    pub(crate) fn give_back(&self, window: u64, reserved: u64) {
+        change(&self.memory.shared.allowed, window.max(self.first) + reserved, self.first);
     }
 }
 
 impl Drop for ReceiveShare {
     fn drop(&mut self) {
         change(&self.memory.shared.first, self.first, 0);
-        change(&self.memory.shared.allowed, self.first + self.reserved, 0);
+        change(&self.memory.shared.allowed, self.first, 0);
     }
 }
 
@@ -140,12 +137,19 @@ mod tests {
     struct One {
         share: ReceiveShare,
         window: u64,
+        reserved: u64,
     }
 
     impl One {
         fn new(memory: &ReceiveMemory) -> One {
             let share = memory.begin(FIRST);
-            One { window: share.first(), share }
+            One { window: share.first(), share, reserved: 0 }
+        }
+
+        fn reserve(&mut self, more: u64) -> u64 {
+            let granted = self.share.reserve(more);
+            self.reserved += granted;
+            granted
         }
 
         /// Doubles the window as often as it may.
@@ -162,7 +166,7 @@ mod tests {
 
     impl Drop for One {
         fn drop(&mut self) {
-            self.share.give_back(self.window);
+            self.share.give_back(self.window, self.reserved);
         }
     }
 
@@ -213,9 +217,9 @@ mod tests {
         let memory = ReceiveMemory::new(BUDGET);
         let mut all: Vec<One> = (0..100).map(|_| One::new(&memory)).collect();
         let firsts = memory.allowed();
-        assert_eq!(all[0].share.reserve(1 << 20), 1 << 20);
+        assert_eq!(all[0].reserve(1 << 20), 1 << 20);
         assert_eq!(memory.allowed(), firsts + (1 << 20));
-        let granted: u64 = all.iter_mut().map(|one| one.share.reserve(BUDGET)).sum();
+        let granted: u64 = all.iter_mut().map(|one| one.reserve(BUDGET)).sum();
         assert!(memory.allowed() <= BUDGET && granted > BUDGET / 4);
         assert_eq!(memory.allowed(), firsts + (1 << 20) + granted);
         assert_eq!(all[1].grow(), FIRST, "what it began with is its own");

@@ -1001,7 +1001,7 @@ impl Streams {
 /// What the peer was allowed is free for other connections.
 impl Drop for Streams {
     fn drop(&mut self) {
-        self.receive_share.give_back(self.receive_credit.window());
+        self.receive_share.give_back(self.receive_credit.window(), self.receive_credit.reserved());
     }
 }
 
