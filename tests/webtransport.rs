@@ -471,6 +471,31 @@ fn sessions_share_a_connection() {
     .unwrap();
 }
 
+/// Where nothing says how much a session may hold, each has a connection of its own, also where two are asked for at the same time.
+///
+/// draft-ietf-webtrans-http3 section 5.1-2, 5.1-3.
+#[test]
+fn sessions_without_flow_control_have_a_connection_each() {
+    let limits = WebTransportLimits { max_data: 0, max_streams_uni: 0, max_streams_bidi: 0, ..default() };
+    over("delay=1", &limits, async |client, url, handle| {
+        let ask = |path: &str| {
+            let asked = client.webtransport(&format!("{url}{path}"));
+            handle.spawn(async move { asked.connect().await })
+        };
+        let stalled = ask("/anybody").await.unwrap()?;
+        let mut unread = stalled.open_unidirectional().await?;
+        let stuck = handle.timeout(Duration::from_millis(200), unread.write_all(vec![0; 10_000_000])).await;
+        assert!(stuck.is_err(), "nobody reads it");
+        let both = [ask(""), ask("")];
+        for session in both {
+            let session = session.await.unwrap()?;
+            assert!(there_and_back(&session, vec![5; 300_000]).await? == vec![5; 300_000]);
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
 /// A session moves with its connection.
 #[test]
 fn a_session_survives_a_move() {

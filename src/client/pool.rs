@@ -143,6 +143,13 @@ impl Pool {
         Ok((result.await?, false))
     }
 
+    /// A connection of its own to a server, which nobody else is given. It ends with what is opened on it.
+    pub(crate) async fn apart(&self, origin: &Origin) -> Result<Rc<Pooled>, Error> {
+        let connection = self.connect.connect(origin.host.clone(), origin.port, false).await?;
+        let used = Cell::new(self.handle.now());
+        Ok(Rc::new(Pooled { connection, line: Line::default(), used, is_dismissed: Cell::new(false) }))
+    }
+
     /// Begins to open a connection, for which there has to be room.
     fn begin(self: &Rc<Pool>, origin: &Origin, early: bool) -> Result<Rc<Opening>, Error> {
         self.slots.borrow_mut().remove(&*origin.authority);

@@ -1,12 +1,12 @@
 //! How a client asks for a session.
 
 use crate::client::opener::Opener;
-use crate::client::pool::Origin;
+use crate::client::pool::{Origin, Pooled};
 use crate::error::Error;
 use crate::exchange::patience::{Patience, Timeouts};
 use crate::exchange::response::PendingResponse;
 use crate::url::Url;
-use crate::webtransport::door::{SessionDoor, with};
+use crate::webtransport::door::with;
 use crate::webtransport::session::Session;
 use base::Duration;
 use http::{Fields, RequestHead};
@@ -14,6 +14,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::Poll;
 use webtransport::{NoSession, Version, protocols};
 
@@ -50,8 +51,8 @@ impl SessionBuilder {
         self
     }
 
-    /// Asks for the session, and waits until it has begun. One connection to a server may have several. Redirections are not
-    /// followed.
+    /// Asks for the session, and waits until it has begun. One connection to a server may have several; where that has as many as it may,
+    /// which is one with servers that want no flow control, another is opened for this session. Redirections are not followed.
     ///
     /// # Errors
     /// The URL or a field is not well-formed; the server is not reached, does not take sessions, or refuses this one
@@ -59,17 +60,22 @@ impl SessionBuilder {
     pub async fn connect(self) -> Result<Session, Error> {
         let patience = Patience::new(self.opener.pool.handle(), self.timeouts);
         let within = patience.clone();
-        within.within_whole(pin!(self.ask(&patience))).await
+        within.within_whole(pin!(self.ask_twice(&patience))).await
+    }
+
+    /// Two that ask at the same time may be one too many for their connection: then the server has done nothing for one of them.
+    async fn ask_twice(self, patience: &Patience) -> Result<Session, Error> {
+        match self.ask(patience).await {
+            Err(error) if error.is_unprocessed() => self.ask(patience).await,
+            result => result,
+        }
     }
 
     /// draft-ietf-webtrans-http3 section 3.2-2, 3.2-3: the URL is one of https, and has both.
-    async fn ask(self, patience: &Patience) -> Result<Session, Error> {
-        let (url, fields) = (self.url?, self.fields?);
-        let origin = Origin::new(&url);
-        let (pooled, _) = self.opener.proven(&origin, false).await?;
+    async fn ask(&self, patience: &Patience) -> Result<Session, Error> {
+        let (url, fields) = (self.url.clone()?, self.fields.clone()?);
+        let (pooled, version) = self.connection(&Origin::new(&url)).await?;
         let none = || Error::message(NoSession::NotSupported);
-        let door = pooled.connection.sessions().ok_or_else(none)?;
-        let version = version(&*door).await?;
         let mut head = RequestHead::extended_connect(version.token(), &url.to_string()).map_err(Error::message)?;
         head.fields = fields;
         version.on_request(&mut head.fields);
@@ -99,22 +105,37 @@ impl SessionBuilder {
         with(&*door, |sessions, http, transport| sessions.on_accepted(http, transport, id));
         Ok(session)
     }
+
+    /// A connection that may have one more session: that of the server's others, if it may.
+    ///
+    /// draft-ietf-webtrans-http3 section 5.1-2.
+    async fn connection(&self, origin: &Origin) -> Result<(Rc<Pooled>, Version), Error> {
+        let (pooled, _) = self.opener.proven(origin, false).await?;
+        match version(&pooled).await? {
+            Ok(version) => return Ok((pooled, version)),
+            Err(NoSession::TooMany) => {}
+            Err(why) => return Err(Error::message(why)),
+        }
+        let apart = self.opener.pool.apart(origin).await?;
+        let version = version(&apart).await?.map_err(Error::message)?;
+        Ok((apart, version))
+    }
 }
 
 /// By which draft the server may be asked, once it has said what it knows.
 ///
 /// draft-ietf-webtrans-http3 section 4.6-1.
-async fn version(door: &dyn SessionDoor) -> Result<Version, Error> {
+async fn version(pooled: &Pooled) -> Result<Result<Version, NoSession>, Error> {
+    let Some(door) = pooled.connection.sessions() else { return Ok(Err(NoSession::NotSupported)) };
     let asked = poll_fn(|context| {
         door.line().wait_for_settings(context);
-        match with(door, |sessions, _, transport| sessions.may_ask(transport)) {
+        match with(&*door, |sessions, _, transport| sessions.may_ask(transport)) {
             Some(Err(NoSession::NotYet)) => Poll::Pending,
-            Some(version) => Poll::Ready(version.map_err(Error::message)),
+            Some(version) => Poll::Ready(Ok(version)),
             None => Poll::Ready(Err(door.failure())),
         }
     });
-    let in_time = door.executor().timeout(SETTINGS_PATIENCE, asked).await;
-    in_time.unwrap_or_else(|_| Err(Error::message(NoSession::NotYet)))
+    door.executor().timeout(SETTINGS_PATIENCE, asked).await.unwrap_or(Ok(Err(NoSession::NotYet)))
 }
 
 impl fmt::Debug for SessionBuilder {
