@@ -146,12 +146,12 @@ impl Transport for OverQuic<'_> {
         Some(self.connection.peer_may_open())
     }
 
-    fn reserve_credit(&mut self, total: u64) -> u64 {
-        self.connection.reserve_credit(total)
+    fn extend_credit(&mut self, more: u64) -> u64 {
+        self.connection.extend_credit(more)
     }
 
-    fn reserve_streams(&mut self, direction: Direction, total: u64) {
-        self.connection.reserve_streams(direction, total);
+    fn extend_streams(&mut self, direction: Direction, more: u64) {
+        self.connection.extend_streams(direction, more);
     }
 
     fn receive_window(&self) -> u64 {

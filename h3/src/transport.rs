@@ -122,16 +122,15 @@ pub trait Transport {
         None
     }
 
-    /// Lets the peer have `total` bytes unread on streams that have limits of their own, beside what it may have on the connection
-    /// anyhow. It never gets less. How many it may have now.
-    fn reserve_credit(&mut self, total: u64) -> u64 {
-        total
+    /// Lets the peer have `more` bytes unread than before, for streams that have limits of their own. How many of them it may have.
+    fn extend_credit(&mut self, more: u64) -> u64 {
+        more
     }
 
-    /// Lets the peer have `total` such streams of this direction open, beside those that it may have anyhow. It never gets less.
-    fn reserve_streams(&mut self, _direction: Direction, _total: u64) {}
+    /// Lets the peer have `more` streams of this direction open than before, for those.
+    fn extend_streams(&mut self, _direction: Direction, _more: u64) {}
 
-    /// How many bytes the peer may have unread on the connection, beside what is reserved: more, where the application reads fast.
+    /// How many bytes the peer may have unread on the connection: more, where the application reads fast or it was extended.
     fn receive_window(&self) -> u64 {
         0
     }

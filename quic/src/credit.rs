@@ -132,8 +132,6 @@ pub(crate) struct ReceiveCredit {
     received: u64,
     consumed: u64,
     window: u64,
-    // What the peer may have in our hands beside the window.
-    reserved: u64,
     ceiling: u64,
     highest: u64,
     // The limit is told anew once it can grow by `window / divisor`.
@@ -154,7 +152,6 @@ impl ReceiveCredit {
             received: 0,
             consumed: 0,
             window,
-            reserved: 0,
             ceiling: ceiling.max(window),
             highest,
             divisor: divisor.max(1),
@@ -180,19 +177,14 @@ impl ReceiveCredit {
         self.consumed
     }
 
-    /// How much the peer may have in our hands at a time, beside what is reserved.
+    /// How much the peer may have in our hands at a time.
     pub(crate) const fn window(&self) -> u64 {
         self.window
     }
 
-    /// How much that is.
-    pub(crate) const fn reserved(&self) -> u64 {
-        self.reserved
-    }
-
-    /// The peer may have so much in our hands beside the window, from now on. It never gets less: what was told cannot be taken back.
-    pub(crate) fn reserve(&mut self, total: u64) {
-        self.reserved = self.reserved.max(total);
+    /// The peer may have `more` in our hands than before.
+    pub(crate) fn extend(&mut self, more: u64) {
+        self.window = self.window.saturating_add(more);
         self.raise();
     }
 
@@ -239,8 +231,7 @@ impl ReceiveCredit {
             return;
         }
         let wanted = self.tuned(now, round_trip, waiting);
-        let told = (self.limit - self.consumed).saturating_sub(self.reserved);
-        self.window = agree(Window { is: self.window, wanted, told });
+        self.window = agree(Window { is: self.window, wanted, told: self.limit - self.consumed });
         self.raise();
     }
 
@@ -270,7 +261,7 @@ impl ReceiveCredit {
     }
 
     fn target(&self) -> u64 {
-        self.consumed.saturating_add(self.window).saturating_add(self.reserved).min(self.highest)
+        self.consumed.saturating_add(self.window).min(self.highest)
     }
 
     /// The announcement of the limit.
@@ -398,30 +389,19 @@ mod tests {
         assert_eq!(windows(true), [1000, 2000, 6000, 20_000]);
     }
 
-    /// What is reserved stands beside the window: it is announced at once, is no part of what the window is tuned by, and stays.
+    /// An extended window is announced at once, whatever its ceiling is, and moves on as it was.
     #[test]
-    fn what_is_reserved_stands_beside_the_window() {
-        let mut credit = ReceiveCredit::new(1000, 3000, 1 << 60, 2);
-        credit.reserve(400);
-        assert_eq!((credit.limit(), credit.announced().needs_sending()), (1400, Some(1400)));
+    fn a_window_can_be_extended() {
+        let mut credit = ReceiveCredit::new(1000, 1100, 1 << 60, 2);
+        credit.extend(400);
+        assert_eq!((credit.limit(), credit.window(), credit.announced().needs_sending()), (1400, 1400, Some(1400)));
         credit.announced().on_sent(1400);
-        credit.reserve(300);
-        assert_eq!((credit.limit(), credit.reserved(), credit.is_announcement_due()), (1400, 400, false));
         credit.on_received(1400).unwrap();
-        let window = |credit: &mut ReceiveCredit, amount| {
-            let mut seen = None;
-            credit.on_consumed_within(at(0), ROUND_TRIP, Consumed::all(amount), |window| {
-                seen = Some(window);
-                window.wanted
-            });
-            seen
-        };
-        assert_eq!(window(&mut credit, 500), Some(Window { is: 1000, wanted: 1000, told: 500 }));
-        assert_eq!((credit.limit(), credit.window()), (1900, 1000));
-        // A window that was made smaller gives way to nothing that was told.
-        credit.on_consumed_within(at(0), ROUND_TRIP, Consumed::all(900), |window| window.told);
-        assert_eq!((credit.limit(), credit.window()), (1900, 100));
-        credit.reserve(u64::MAX);
+        credit.on_consumed(at(0), ROUND_TRIP, Consumed::all(699));
+        assert_eq!((credit.limit(), credit.is_announcement_due()), (1400, false));
+        credit.on_consumed(at(0), ROUND_TRIP, Consumed::all(1));
+        assert_eq!((credit.limit(), credit.window()), (2100, 1400));
+        credit.extend(u64::MAX);
         assert_eq!(credit.limit(), 1 << 60);
     }
 

@@ -44,8 +44,8 @@ fn m19_sessions_that_come_and_go_leave_nothing() {
         }
     }
     let reserved = (config.initial_max_data, [config.max_streams_bidi, config.max_streams_uni]);
-    assert_eq!((pair.server.wire.reserved_credit, pair.server.wire.reserved_streams), reserved);
-    assert_eq!((pair.client.wire.reserved_credit, pair.client.wire.reserved_streams), reserved);
+    assert_eq!((pair.server.wire.extended, pair.server.wire.extended_streams), reserved);
+    assert_eq!((pair.client.wire.extended, pair.client.wire.extended_streams), reserved);
 }
 
 /// draft-ietf-webtrans-http3 section 4.6-5: of datagrams that are faster than their session the newest few wait.
@@ -89,12 +89,12 @@ fn what_sessions_may_hold_is_set_aside() {
     let mut pair = Pair::new(&config);
     let sessions = [pair.session(), pair.session(), pair.session()];
     let wire = &pair.server.wire;
-    assert_eq!((wire.reserved_credit, wire.reserved_streams), (3000, [300, 300]));
+    assert_eq!((wire.extended, wire.extended_streams), (3000, [300, 300]));
     // One that is over makes room for the next.
     pair.client.close(sessions[2], 0, "");
     pair.run();
     let next = pair.session();
-    assert_eq!(pair.server.wire.reserved_credit, 3000);
+    assert_eq!(pair.server.wire.extended, 3000);
     // One that is read grows to what the connection's own window has grown to.
     let stream = pair.client.open(next, Direction::Unidirectional);
     let flow = |pair: &mut Pair, count: usize| {
@@ -110,15 +110,15 @@ fn what_sessions_may_hold_is_set_aside() {
         pair.client.take_events();
     };
     flow(&mut pair, 1000);
-    assert_eq!(pair.server.wire.reserved_credit, 3000, "the connection's window is none");
+    assert_eq!(pair.server.wire.extended, 3000, "the connection's window is none");
     pair.server.wire.window = 4000;
     flow(&mut pair, 1000);
-    assert_eq!(pair.server.wire.reserved_credit, 6000);
+    assert_eq!(pair.server.wire.extended, 6000);
     pair.server.wire.window = 1 << 30;
     flow(&mut pair, 4000);
-    assert_eq!(pair.server.wire.reserved_credit, 12_000, "no more than 10,000 for one");
+    assert_eq!(pair.server.wire.extended, 12_000, "no more than 10,000 for one");
     // Where the transport gives nothing more, a session keeps what it has.
-    pair.server.wire.most_reserved = 13_000;
+    pair.server.wire.most_extended = 13_000;
     let stream = pair.client.open(sessions[0], Direction::Unidirectional);
     for count in [1000, 2000, 2000] {
         assert_eq!(pair.client.write(stream, &vec![7; count + 1]), 1, "{count} and no more");
@@ -128,7 +128,7 @@ fn what_sessions_may_hold_is_set_aside() {
         pair.run();
         pair.client.take_events();
     }
-    assert_eq!(pair.server.wire.reserved_credit, 13_000);
+    assert_eq!(pair.server.wire.extended, 13_000);
     // All of them together have four times what one may, whatever the transport would give.
     let mut pair = Pair::new(&Config { max_sessions: 20, ..config });
     pair.server.wire.window = 1 << 30;
@@ -141,5 +141,5 @@ fn what_sessions_may_hold_is_set_aside() {
         while !pair.server.read(stream).0.is_empty() {}
         pair.run();
     }
-    assert!((40_000..=44_000).contains(&pair.server.wire.reserved_credit), "{}", pair.server.wire.reserved_credit);
+    assert!((40_000..=44_000).contains(&pair.server.wire.extended), "{}", pair.server.wire.extended);
 }

@@ -34,7 +34,7 @@ struct Wire {
     /// How much each stream takes at a time; 0 is everything.
     room: usize,
     datagrams: VecDeque<Bytes>,
-    reserved: u64,
+    extended: u64,
 }
 
 impl Transport for Wire {
@@ -122,13 +122,13 @@ impl Transport for Wire {
         Some(1200)
     }
 
-    fn reserve_credit(&mut self, total: u64) -> u64 {
-        self.reserved = self.reserved.max(total);
-        self.reserved
+    fn extend_credit(&mut self, more: u64) -> u64 {
+        self.extended += more;
+        more
     }
 
     fn receive_window(&self) -> u64 {
-        1500
+        1500 + self.extended
     }
 
     fn close(&mut self, _code: VarInt, _reason: &'static str) {}
@@ -188,7 +188,7 @@ pub fn run(data: &[u8]) {
             stopped: BTreeMap::new(),
             room: 0,
             datagrams: VecDeque::new(),
-            reserved: 0,
+            extended: 0,
         },
         is_limited: wants(&said) && wants(&config.settings()),
         config,
@@ -428,7 +428,7 @@ impl Play {
             let most = theirs.saturating_mul(self.config.max_sessions as u64) + 80;
             assert!(streams as u64 <= most, "{streams} streams");
         }
-        assert!(self.wire.reserved <= self.config.max_data.saturating_mul(4).max(self.config.initial_max_data * 16));
+        assert!(self.wire.extended <= self.config.max_data.saturating_mul(4).max(self.config.initial_max_data * 16));
     }
 }
 

@@ -225,20 +225,20 @@ impl Connection {
         self.streams.set_priority(id, priority);
     }
 
-    /// Lets the peer have `total` bytes on its streams that were not read, beside the connection's window: for streams that are kept from
-    /// using up that window by limits of their own, so that others go on when those are not read. It never gets less. As much of it is
-    /// given as [`EndpointConfig::receive_memory`](crate::EndpointConfig::receive_memory) has room for: half of what is free.
-    /// How much is reserved in all is returned.
-    pub fn reserve_credit(&mut self, total: u64) -> u64 {
-        self.streams.reserve_credit(total)
+    /// Lets the peer have `more` bytes on its streams that were not read than before: for streams that have limits of their own, so that what is
+    /// held on those takes nothing from the others. As much of it is given as
+    /// [`EndpointConfig::receive_memory`](crate::EndpointConfig::receive_memory) has room for, half of what is free at most; how much that
+    /// is is returned. What was given stays, but where others need the memory, as for a window that has grown by itself.
+    pub fn extend_credit(&mut self, more: u64) -> u64 {
+        self.streams.extend_credit(more)
     }
 
-    /// Lets the peer have `total` streams of this direction open, beside those that the configuration allows. It never gets less.
-    pub fn reserve_streams(&mut self, direction: Direction, total: u64) {
-        self.streams.reserve_streams(direction, total);
+    /// Lets the peer have `more` streams of this direction open than before.
+    pub fn extend_streams(&mut self, direction: Direction, more: u64) {
+        self.streams.extend_streams(direction, more);
     }
 
-    /// How many bytes the peer may have on its streams that were not read, beside what is reserved. It grows with what is read.
+    /// How many bytes the peer may have on its streams that were not read. It grows with what is read, and by what it was extended.
     pub const fn receive_window(&self) -> u64 {
         self.streams.receive_window()
     }

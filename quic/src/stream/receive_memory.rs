@@ -7,8 +7,8 @@
 //! half of the budget has room for that, and with 64 KiB in any case: it is promised before anything is known of the peer. The
 //! other half is for windows that grow, so that ten thousand connections at rest leave the one that receives what it needs. A
 //! window that grows may take half of what is free; if others take more later, it gets smaller again as its peer uses what it was
-//! allowed, but not than at its beginning. What is reserved beside a window ([`Connection::reserve_credit`](crate::Connection::reserve_credit))
-//! is at most half of what is free, and stays reserved as long as the connection is there. An endpoint therefore holds no more unread than its budget and 64 KiB for each connection. Asked only where a new limit is due, a 32nd of a window after the last one.
+//! allowed, but not than at its beginning. A window that is
+//! extended ([`Connection::extend_credit`](crate::Connection::extend_credit)) takes at most half of what is free as well. An endpoint therefore holds no more unread than its budget and 64 KiB for each connection. Asked only where a new limit is due, a 32nd of a window after the last one.
 
 use crate::credit::Window;
 use alloc::sync::Arc;
@@ -85,11 +85,11 @@ impl ReceiveShare {
         self.first
     }
 
-    /// Takes `more` bytes beside the window, or what may be taken of them: half of what is free. How many.
-    pub(crate) fn reserve(&self, more: u64) -> u64 {
+    /// By how much of `more` bytes a window of `window` may be extended: half of what is free at most. That is taken from the budget.
+    pub(crate) fn extend(&self, window: u64, more: u64) -> u64 {
         let free = self.memory.shared.budget.saturating_sub(self.memory.allowed());
         let granted = more.min(free / 2);
-        change(&self.memory.shared.allowed, 0, granted);
+        change(&self.memory.shared.allowed, window.max(self.first), (window + granted).max(self.first));
         granted
     }
 
@@ -103,9 +103,9 @@ impl ReceiveShare {
         agreed
     }
 
-    /// The connection is gone, whose window was `window`, and which had `reserved` beside it.
-    pub(crate) fn give_back(&self, window: u64, reserved: u64) {
-        change(&self.memory.shared.allowed, window.max(self.first) + reserved, self.first);
+    /// The connection is gone, whose window was `window`.
+    pub(crate) fn give_back(&self, window: u64) {
+        change(&self.memory.shared.allowed, window.max(self.first), self.first);
     }
 }
 
@@ -137,18 +137,17 @@ mod tests {
     struct One {
         share: ReceiveShare,
         window: u64,
-        reserved: u64,
     }
 
     impl One {
         fn new(memory: &ReceiveMemory) -> One {
             let share = memory.begin(FIRST);
-            One { window: share.first(), share, reserved: 0 }
+            One { window: share.first(), share }
         }
 
-        fn reserve(&mut self, more: u64) -> u64 {
-            let granted = self.share.reserve(more);
-            self.reserved += granted;
+        fn extend(&mut self, more: u64) -> u64 {
+            let granted = self.share.extend(self.window, more);
+            self.window += granted;
             granted
         }
 
@@ -166,7 +165,7 @@ mod tests {
 
     impl Drop for One {
         fn drop(&mut self) {
-            self.share.give_back(self.window, self.reserved);
+            self.share.give_back(self.window);
         }
     }
 
@@ -211,19 +210,19 @@ mod tests {
         assert_eq!(memory.allowed(), large.window + small.window);
     }
 
-    /// What is reserved is counted, is never all that is left, and is given back with its connection.
+    /// What windows are extended by is counted, is never all that is left, and is given back with its connection.
     #[test]
-    fn what_is_reserved_is_of_the_budget() {
+    fn what_windows_are_extended_by_is_of_the_budget() {
         let memory = ReceiveMemory::new(BUDGET);
         let mut all: Vec<One> = (0..100).map(|_| One::new(&memory)).collect();
         let firsts = memory.allowed();
-        assert_eq!(all[0].reserve(1 << 20), 1 << 20);
+        assert_eq!(all[0].extend(1 << 20), 1 << 20);
         assert_eq!(memory.allowed(), firsts + (1 << 20));
-        let granted: u64 = all.iter_mut().map(|one| one.reserve(BUDGET)).sum();
+        let granted: u64 = all.iter_mut().map(|one| one.extend(BUDGET)).sum();
         assert!(memory.allowed() <= BUDGET && granted > BUDGET / 4);
         assert_eq!(memory.allowed(), firsts + (1 << 20) + granted);
-        assert_eq!(all[1].grow(), FIRST, "what it began with is its own");
-        assert_eq!(One::new(&memory).window, FIRST, "as is that of who comes now");
+        assert_eq!(One::new(&memory).window, FIRST, "who comes now has what is kept for who begins");
+        assert_eq!(One::new(&memory).extend(1 << 20), 0);
         drop(all);
         assert_eq!(memory.allowed(), 0);
     }

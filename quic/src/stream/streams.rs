@@ -518,21 +518,19 @@ impl Streams {
 
     // ---- The application.
 
-    /// The peer may have `total` bytes in our hands beside the window of the connection, or as many of them as the endpoint's budget
-    /// has room for. How many it may have.
-    pub(crate) fn reserve_credit(&mut self, total: u64) -> u64 {
-        let reserved = self.receive_credit.reserved();
-        let granted = self.receive_share.reserve(total.saturating_sub(reserved));
-        self.receive_credit.reserve(reserved + granted);
-        self.receive_credit.reserved()
+    /// The peer may have `more` bytes in our hands than before, or as many of them as the endpoint's budget has room for. How many.
+    pub(crate) fn extend_credit(&mut self, more: u64) -> u64 {
+        let granted = self.receive_share.extend(self.receive_credit.window(), more);
+        self.receive_credit.extend(granted);
+        granted
     }
 
-    /// The peer may have `total` streams of this direction open beside those that the configuration allows.
-    pub(crate) fn reserve_streams(&mut self, direction: Direction, total: u64) {
-        self.counts(direction).remote.reserve(total);
+    /// The peer may have `more` streams of this direction open than before.
+    pub(crate) fn extend_streams(&mut self, direction: Direction, more: u64) {
+        self.counts(direction).remote.extend(more);
     }
 
-    /// The window of the connection, beside what is reserved.
+    /// How many bytes the peer may have in our hands.
     pub(crate) const fn receive_window(&self) -> u64 {
         self.receive_credit.window()
     }
@@ -1001,7 +999,7 @@ impl Streams {
 /// What the peer was allowed is free for other connections.
 impl Drop for Streams {
     fn drop(&mut self) {
-        self.receive_share.give_back(self.receive_credit.window(), self.receive_credit.reserved());
+        self.receive_share.give_back(self.receive_credit.window());
     }
 }
 

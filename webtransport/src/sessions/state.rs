@@ -23,7 +23,18 @@ pub struct Sessions {
     pub(super) sessions: BTreeMap<StreamId, Session>,
     pub(super) streams: BTreeMap<StreamId, Box<Stream>>,
     pub(super) early: Early,
+    /// What the transport has set aside.
+    pub(super) reserved: Reserved,
     pub(super) events: VecDeque<Event>,
+}
+
+/// What the transport has set aside for sessions. It stays, for the next session when one ends: what the peer was told cannot be taken back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reserved {
+    /// The streams of so many sessions.
+    pub(super) sessions: u64,
+    /// Bytes.
+    pub(super) credit: u64,
 }
 
 /// Why there is no session.
@@ -61,6 +72,7 @@ impl Sessions {
             sessions: BTreeMap::new(),
             streams: BTreeMap::new(),
             early: Early::default(),
+            reserved: Reserved::default(),
             events: VecDeque::new(),
         }
     }

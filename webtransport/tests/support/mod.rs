@@ -48,11 +48,11 @@ pub struct Wire {
     pub max_datagram: Option<usize>,
     pub knows_reset_at: bool,
     pub closed: Option<(u64, &'static str)>,
-    /// What the window of the connection is, what may be reserved beside it, and what is.
+    /// What the window of the connection is, by how much it may be extended, and by how much it is.
     pub window: u64,
-    pub most_reserved: u64,
-    pub reserved_credit: u64,
-    pub reserved_streams: [u64; 2],
+    pub most_extended: u64,
+    pub extended: u64,
+    pub extended_streams: [u64; 2],
 }
 
 impl Wire {
@@ -74,9 +74,9 @@ impl Wire {
             knows_reset_at: true,
             closed: None,
             window: 0,
-            most_reserved: u64::MAX,
-            reserved_credit: 0,
-            reserved_streams: [0; 2],
+            most_extended: u64::MAX,
+            extended: 0,
+            extended_streams: [0; 2],
         }
     }
 
@@ -199,18 +199,18 @@ impl Transport for Wire {
         self.max_datagram
     }
 
-    fn reserve_credit(&mut self, total: u64) -> u64 {
-        self.reserved_credit = self.reserved_credit.max(total.min(self.most_reserved));
-        self.reserved_credit
+    fn extend_credit(&mut self, more: u64) -> u64 {
+        let granted = more.min(self.most_extended - self.extended);
+        self.extended += granted;
+        granted
     }
 
-    fn reserve_streams(&mut self, direction: Direction, total: u64) {
-        let reserved = &mut self.reserved_streams[direction as usize];
-        *reserved = total.max(*reserved);
+    fn extend_streams(&mut self, direction: Direction, more: u64) {
+        self.extended_streams[direction as usize] += more;
     }
 
     fn receive_window(&self) -> u64 {
-        self.window
+        self.window + self.extended
     }
 
     fn close(&mut self, code: VarInt, reason: &'static str) {
