@@ -125,7 +125,8 @@ impl Host {
     fn resume(&mut self, now: Instant) {
         (self.now, self.stall) = (now, None);
         BOTH.into_iter().for_each(|direction| self.take(STALLED, direction));
-        let waiting = self.of.iter().filter(|(_, of)| **of == STALLED).map(|(id, _)| *id);
+        let waiting =
+            self.of.iter().filter(|(id, of)| **of == STALLED && !self.finished.contains(id)).map(|(id, _)| *id);
         waiting.collect::<Vec<_>>().into_iter().for_each(|id| self.read(id));
         self.read_datagrams(STALLED);
     }
@@ -542,15 +543,13 @@ fn w14_a_session_that_is_not_read_holds_up_nothing_else() {
     }
 }
 
-/// Draft 7 and others without flow control: nothing says how much a session may hold, so it is alone, and has what the connection allows.
+/// Without flow control nothing says how much a session may hold: it is alone, and has what the connection allows.
 ///
 /// draft-ietf-webtrans-http3 section 5.1-2, 5.1-3.
 #[test]
 fn w14_a_session_without_limits_is_alone_and_holds_no_more_than_its_connection() {
     let config = Config::default();
     let settings = h3::WebTransportSettings {
-        enabled: false,
-        max_sessions_13: 0,
         initial_max_data: 0,
         initial_max_streams_uni: 0,
         initial_max_streams_bidi: 0,
