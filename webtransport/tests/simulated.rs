@@ -221,10 +221,8 @@ impl Host {
     fn hear(&mut self) {
         while let Some(event) = self.sessions.poll_event() {
             match event {
-                Event::Session(id, SessionEvent::Incoming(direction)) => {
-                    if !self.leaves(id, direction) {
-                        self.take(id, direction);
-                    }
+                Event::Session(id, SessionEvent::Incoming(direction)) if !self.leaves(id, direction) => {
+                    self.take(id, direction);
                 }
                 Event::Session(STALLED, SessionEvent::Datagram)
                     if self.side == Side::Server && self.stall == Some(Stall::Datagrams) => {}
