@@ -618,6 +618,8 @@ fn connections_of_sessions_are_seen_moved_and_given_new_keys() {
         let client = builder(&roots).build(&handle);
         let session = open(&client, by_http, at).await?;
         assert_eq!(client.connections().iter().map(|(remote, _)| *remote).collect::<Vec<_>>(), [at]);
+        // By then the handshake is confirmed: before, nothing moves.
+        assert_eq!(there_and_back(&session, vec![7; 10]).await?, vec![7; 10]);
         let before = client.paths()[0][0].local;
         assert_eq!(client.migrate().await?, 1);
         assert_ne!(client.paths()[0][0].local, before);
