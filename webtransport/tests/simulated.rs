@@ -562,7 +562,9 @@ fn w14_a_session_without_limits_is_alone_and_holds_no_more_than_its_connection()
     let limits = quic::StreamsConfig::default();
     let stats = world.machine_mut(client).stats(STALLED);
     assert_eq!((stats.opened, world.machine(client).asks), (limits.max_streams_bidi - 1, 1), "its request is one");
-    assert!(stats.written <= limits.max_data && stats.written > limits.max_data / 2, "{}", stats.written);
+    // HTTP/3 has read 2 KiB of each stream, to see what it is.
+    let most = limits.max_data + 2048 * stats.opened;
+    assert!(stats.written <= most && stats.written > limits.max_data / 2, "{}", stats.written);
     assert_eq!(world.machine(server).open, [STALLED]);
     let now = world.now();
     world.machine_mut(server).resume(now);
