@@ -610,3 +610,29 @@ fn w9_silence_ends_what_nobody_keeps_alive() {
         Ok(())
     });
 }
+
+/// What is asked of a client's connections is asked of those of sessions without HTTP as well.
+#[test]
+fn connections_of_sessions_are_seen_moved_and_given_new_keys() {
+    each_way(async |roots, at, by_http, handle| {
+        let client = builder(&roots).build(&handle);
+        let session = open(&client, by_http, at).await?;
+        assert_eq!(client.connections().iter().map(|(remote, _)| *remote).collect::<Vec<_>>(), [at]);
+        // By then the handshake is confirmed: before, nothing moves.
+        assert_eq!(there_and_back(&session, vec![7; 10]).await?, vec![7; 10]);
+        let before = client.paths()[0][0].local;
+        assert_eq!(client.migrate().await?, 1);
+        assert_ne!(client.paths()[0][0].local, before);
+        assert_eq!(client.update_keys(), 1);
+        assert_eq!(there_and_back(&session, vec![7; 100_000]).await?, vec![7; 100_000]);
+        let (_, stats) = client.connections()[0];
+        assert_eq!((stats.migrations, stats.key_updates), (1, 1));
+        session.close(0, "");
+        session.closed().await?;
+        if !by_http {
+            assert_eq!((client.open_connections(), client.update_keys()), (0, 0), "it is gone with its session");
+        }
+        client.close().await;
+        Ok(())
+    });
+}

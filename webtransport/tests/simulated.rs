@@ -541,6 +541,38 @@ fn w14_a_session_that_is_not_read_holds_up_nothing_else() {
     }
 }
 
+/// Without flow control nothing says how much a session may hold: it is alone, and has what the connection allows.
+///
+/// draft-ietf-webtrans-http3 section 5.1-2, 5.1-3.
+#[test]
+fn w14_a_session_without_limits_is_alone_and_holds_no_more_than_its_connection() {
+    let config = Config::default();
+    let settings = h3::WebTransportSettings {
+        initial_max_data: 0,
+        initial_max_streams_uni: 0,
+        initial_max_streams_bidi: 0,
+        ..config.settings()
+    };
+    let (mut world, client, server) = pair_saying(20, losing(0.0), &config, settings, 1, 0);
+    let stall = Some(Stall::Untaken(Direction::Bidirectional));
+    (world.machine_mut(server).stall, world.machine_mut(client).stall) = (stall, stall);
+    world.run_for(Duration::from_secs(5));
+    world.machine_mut(client).asks = 1;
+    world.run_for(Duration::from_secs(5));
+    let limits = quic::StreamsConfig::default();
+    let stats = world.machine_mut(client).stats(STALLED);
+    assert_eq!((stats.opened, world.machine(client).asks), (limits.max_streams_bidi - 1, 1), "its request is one");
+    // HTTP/3 has read 2 KiB of each stream, to see what it is.
+    let most = limits.max_data + 2048 * stats.opened;
+    assert!(stats.written <= most && stats.written > limits.max_data / 2, "{}", stats.written);
+    assert_eq!(world.machine(server).open, [STALLED]);
+    let now = world.now();
+    world.machine_mut(server).resume(now);
+    until(&mut world, Duration::from_secs(300), "the rest", |world| {
+        world.machine(server).ended(STALLED) as u64 >= limits.max_streams_bidi - 1
+    });
+}
+
 /// A session that is read may hold more and more, as much as its connection beside it; what one has left is used by the next.
 #[test]
 fn the_window_of_a_session_grows_as_it_is_read() {
