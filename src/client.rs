@@ -5,7 +5,7 @@ mod connect;
 pub(crate) mod connection;
 pub(crate) mod event;
 mod fallback;
-mod line;
+pub(crate) mod line;
 pub(crate) mod opener;
 pub(crate) mod pool;
 mod race;
@@ -42,6 +42,7 @@ use crate::trace::{SharedTrace, TraceConsumer};
 use crate::url::Url;
 use crate::wall_clock::SystemClock;
 use crate::websocket::connect::WebSocketBuilder;
+use crate::websocket::connecting::Connecting;
 use crate::webtransport::client::SessionBuilder;
 use crate::webtransport::protocol;
 use crate::webtransport::session::Session;
@@ -76,6 +77,8 @@ pub struct Client {
     pub(crate) opener: Opener,
     /// By HTTP/1.1 alone: for WebSockets at servers whose other versions carry none.
     pub(crate) plain: Option<Opener>,
+    /// WebSockets that are being opened.
+    connecting: Rc<Connecting>,
     /// For sessions without HTTP.
     sessions: Option<Rc<SessionDialer>>,
     settings: Rc<Settings>,
@@ -163,7 +166,7 @@ impl Client {
     pub(crate) fn over(handle: &Handle, connect: Box<dyn Connect>, limits: Limits) -> Client {
         let pool = Pool::new(handle.clone(), connect, limits);
         let opener = Opener { pool, alternatives: None, offers_early_data: false };
-        Client { opener, plain: None, sessions: None, settings: Rc::default() }
+        Client { opener, plain: None, connecting: Rc::default(), sessions: None, settings: Rc::default() }
     }
 
     /// A GET request.
@@ -232,7 +235,7 @@ impl Client {
 
     /// A WebSocket at a `wss` URL: [`WebSocketBuilder::connect`] opens it.
     pub fn websocket(&self, url: &str) -> WebSocketBuilder {
-        WebSocketBuilder::new(self.opener.clone(), self.plain.clone(), *self.settings, url)
+        WebSocketBuilder::new(self.opener.clone(), self.plain.clone(), self.connecting.clone(), *self.settings, url)
     }
 
     /// Asks the proxy at a URL, whose path does not matter, for a tunnel to `target`, a host with its port (RFC 9114 section 4.4):

@@ -13,10 +13,12 @@ pub(crate) mod event;
 pub(crate) mod handler;
 pub(crate) mod identity;
 pub(crate) mod identity_handle;
+pub(crate) mod memory;
 pub(crate) mod meter;
 pub(crate) mod networks;
 mod plain;
 mod policy;
+pub(crate) mod seats;
 mod session_protocol;
 mod state;
 mod takeover;
@@ -181,6 +183,7 @@ impl Server {
         let Some(tcp) = &self.tcp else { return };
         tcp.leave_to_successor();
         self.handle.sleep(NOTICE).await;
+        tcp.accept_rest();
         tcp.drain();
     }
 

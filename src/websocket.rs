@@ -6,6 +6,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod connect;
+pub(crate) mod connecting;
 mod driver;
 mod shared;
 pub(crate) mod socket;

@@ -17,6 +17,8 @@ pub(crate) struct Clocks {
     pub(crate) taking: Taking,
     /// When a client that has ended its side is given up, if no more than so many bytes were sent by then.
     pub(crate) gone: Option<(Instant, u64)>,
+    /// When a connection that is to end, and on which nothing was asked yet, does.
+    pub(crate) notice: Option<Instant>,
     /// When a connection that is over is cut.
     pub(crate) linger: Option<Instant>,
 }
@@ -36,8 +38,7 @@ impl Clocks {
     }
 
     pub(crate) fn on_request(&mut self) {
-        self.head = None;
-        self.quiet = None;
+        (self.head, self.quiet, self.notice) = (None, None, None);
     }
 
     pub(crate) fn on_exchange_end(&mut self) {
@@ -67,6 +68,6 @@ impl Clocks {
             let rate = times.request()?;
             exchange.waiting.due(rate)
         });
-        [head, quiet, content, self.look, gone, self.linger].into_iter().flatten().min()
+        [head, quiet, content, self.look, gone, self.notice, self.linger].into_iter().flatten().min()
     }
 }

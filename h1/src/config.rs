@@ -50,6 +50,9 @@ pub struct Limits {
     /// How long a client that has ended its side is still worked for while nothing can be sent to it. Most of these are gone, and
     /// those that are not cannot be told from them; 1 s: an answer that is made at once reaches them.
     pub after_end: Duration,
+    /// How long a server that is to end waits for the first request on a connection that has just been opened: its client cannot know that
+    /// it came too late. 1 s, more than most round trips.
+    pub notice: Duration,
     /// How long a server that has ended its side waits for the client to do so too, so that what it sent last is not lost with the
     /// connection (RFC 9112 section 9.6). 2 s: several round trips.
     pub linger: Duration,
@@ -67,6 +70,7 @@ impl Default for Limits {
             max_informational: 100,
             max_ahead: 16 << 10,
             after_end: Duration::from_secs(1),
+            notice: Duration::from_secs(1),
             linger: Duration::from_secs(2),
         }
     }

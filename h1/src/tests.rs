@@ -26,6 +26,7 @@ const PLAIN: Config = Config {
         max_informational: 5,
         max_ahead: 100,
         after_end: base::Duration::from_secs(1),
+        notice: base::Duration::from_secs(1),
         linger: base::Duration::from_secs(2),
     },
     times: http::TimeLimits {

@@ -107,7 +107,8 @@ pub use preferred_addresses::PreferredAddresses;
 pub use recovery::{CongestionControl, RecoveryConfig};
 pub use stats::{PathStats, Stats};
 pub use stream::{
-    Read, ReadError, ReceiveMemory, ReceiveShare, SendMemory, StreamEvent, StreamPriority, StreamsConfig, WriteError,
+    Read, ReadError, ReceiveMemory, ReceiveShare, SendMemory, SendShare, StreamEvent, StreamPriority, StreamsConfig,
+    WriteError,
 };
 pub use violation::{TransportErrorCode, Violation};
 pub use wire::version::{Version, Versions};

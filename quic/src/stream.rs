@@ -29,5 +29,5 @@ pub use reassembly::{MAX_SEGMENTS, Reassembly, TooFragmented};
 pub use receive::{Read, ReadError};
 pub use receive_memory::{ReceiveMemory, ReceiveShare};
 pub use send::WriteError;
-pub use send_memory::SendMemory;
+pub use send_memory::{SendMemory, SendShare};
 pub(crate) use streams::Streams;

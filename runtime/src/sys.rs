@@ -46,8 +46,8 @@ pub(crate) use system::names::Names;
 pub(crate) use system::policy::{is_shortage, may_be_pathless, of_receive, of_send};
 pub(crate) use system::selector::{Bell, Selector};
 pub(crate) use system::socket::{
-    HANDS_PORTS_OVER, SPREADS, abstract_address, adopt_udp, keep, mark_all, open_udp, prefer, receive_only_from, share,
-    spread, steer, supports_segmentation,
+    HANDS_PORTS_OVER, SPREADS, abstract_address, adopt_udp, keep, mark_all, open_udp, pass_over_newcomers, prefer,
+    receive_only_from, share, spread, steer, supports_segmentation,
 };
 pub(crate) use system::stream::{accept, begin_connect, keep_alive, listen, reset_on_close};
 pub(crate) use system::unix_stream::connect_unix;

@@ -79,6 +79,16 @@ impl TcpListener {
         sys::prefer(self.as_fd(), place)
     }
 
+    /// Has the kernel leave whoever would connect from now on without an answer: a client asks again a second later, and finds who listens
+    /// at the address then. Connections that were on their way still come to be accepted. For a listener that is about to be closed,
+    /// where a connection that came meanwhile would be reset.
+    ///
+    /// # Errors
+    /// The system cannot.
+    pub fn pass_over_newcomers(&self) -> io::Result<()> {
+        sys::pass_over_newcomers(self.as_fd())
+    }
+
     /// Where it is bound, with the port that the system chose if it was asked to.
     pub fn local_address(&self) -> SocketAddr {
         self.local

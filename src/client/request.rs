@@ -59,7 +59,7 @@ pub struct RequestBuilder {
 #[derive(Clone)]
 pub(crate) struct Parts {
     url: Url,
-    origin: Origin,
+    pub(crate) origin: Origin,
     head: RequestHead,
 }
 

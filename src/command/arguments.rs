@@ -148,7 +148,7 @@ posthaste: HTTP/3 over QUIC, and HTTP/2 and HTTP/1.1 by TCP
                         [--access-log FILE] [--access-log-format FORM] [--log-level LEVEL] [--log-format FORM]
                         [--client-ca PEM [--client-auth optional|required] [--client-crl FILE]...]
                         [--workers N] [--retry WHEN] [--quic-version N[,N]] [--congestion-control NAME]
-                        [--qpack-table BYTES] [--max-connections-per-network N]
+                        [--qpack-table BYTES] [--max-connections-per-network N] [--max-requests N] [--memory MIB]
                         [--drain SECONDS] [--state DIR] [--log] [--early-data] [--takeover SOCKET]
                         [--proxy TARGET]... [--proxy /PATH=BACKEND]... [--proxy-strip] [--proxy-host WHO]
                         [--proxy-forwarded HOW] [--proxy-timeout SECONDS]
@@ -444,6 +444,8 @@ mod tests {
             ("get u --early-data", "needs --ticket-file FILE"),
             ("serve --retry sometimes", "always, under-load or never"),
             ("serve --max-connections-per-network 0", "at least 1"),
+            ("serve --max-requests 0", "at least 1"),
+            ("serve --memory much", "a number"),
             ("serve --congestion-control vegas", "cubic, bbr or new-reno"),
             ("get u --congestion-control=BBR", "cubic, bbr or new-reno"),
             ("get u --qpack-table much", "such as 4096"),

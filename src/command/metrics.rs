@@ -31,6 +31,8 @@ pub struct Counters {
     failed_connections: AtomicU64,
     moves: AtomicU64,
     full_networks: AtomicU64,
+    full_of_requests: AtomicU64,
+    short_of_memory: AtomicU64,
     ended: Ended,
 }
 
@@ -123,6 +125,8 @@ impl Counters {
             ServerEvent::ConnectionFailed { .. } => add(&self.failed_connections, 1),
             ServerEvent::ClientMoved { .. } => add(&self.moves, 1),
             ServerEvent::NetworkFull { .. } => add(&self.full_networks, 1),
+            ServerEvent::MemoryShort => add(&self.short_of_memory, 1),
+            ServerEvent::RequestsFull { .. } => add(&self.full_of_requests, 1),
             _ => {}
         }
     }
@@ -149,6 +153,8 @@ impl Counters {
             ("clients_too_slow_total", "Requests that were given up because of a slow client.", &self.too_slow),
             ("connections_failed_total", "Connections that ended by a failure.", &self.failed_connections),
             ("networks_full_total", "Times that a network had as many connections as it may.", &self.full_networks),
+            ("requests_full_total", "Times that as many requests were under way as may be.", &self.full_of_requests),
+            ("memory_short_total", "Times that connections held all that may wait to be sent.", &self.short_of_memory),
             ("client_moves_total", "Clients that went on from another address.", &self.moves),
         ] {
             counter_line(text, name, help, get(counter));

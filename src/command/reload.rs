@@ -72,6 +72,8 @@ fn changed(started: &Serve, read: &Serve) -> Vec<&'static str> {
         ("bodies", started.bodies != read.bodies),
         ("workers", started.workers != read.workers),
         ("max-connections-per-network", started.max_of_network != read.max_of_network),
+        ("memory", started.memory != read.memory),
+        ("max-requests", started.max_requests != read.max_requests),
         ("takeover", started.takeover != read.takeover),
         ("proxy", started.proxy != read.proxy || started.passing != read.passing),
         ("qpack-table", started.qpack_table != read.qpack_table),

@@ -71,6 +71,12 @@ pub fn builder(
     if let Some(most) = arguments.max_of_network {
         builder = builder.max_connections_per_network(most);
     }
+    if let Some(mebibytes) = arguments.memory {
+        builder = builder.memory(mebibytes.saturating_mul(1 << 20));
+    }
+    if let Some(most) = arguments.max_requests {
+        builder = builder.max_requests(most);
+    }
     if let Some(port) = arguments.public_port {
         builder = builder.public_port(port);
     }
@@ -175,7 +181,9 @@ fn told_of_end(remote: SocketAddr, stats: &Stats) -> String {
 fn level(event: &ServerEvent<'_>) -> Level {
     match event {
         ServerEvent::SocketsBroken { .. } | ServerEvent::HandlerPanicked { .. } => Level::Error,
-        ServerEvent::HandlerFailed { .. } => Level::Warning,
+        ServerEvent::HandlerFailed { .. } | ServerEvent::RequestsFull { .. } | ServerEvent::MemoryShort => {
+            Level::Warning
+        }
         // That networks change is no news to who asked for none.
         ServerEvent::ClientMoved { .. } => Level::Debug,
         _ => Level::Info,

@@ -11,6 +11,7 @@ use crate::exchange::mailbox::{Ending, Mailbox, Slow};
 use crate::exchange::patience::Patience;
 use crate::exchange::version::HttpVersion;
 use crate::server::authorities::Authorities;
+use crate::server::seats::Seat;
 use crate::webtransport::door::SessionDoor;
 use base::{Bytes, StreamId};
 use http::exchange::{Body, DatagramError, Event, Reason, SendError};
@@ -79,6 +80,8 @@ struct Record<D: ?Sized> {
     account: Account,
     /// How long a client waits for the response and its body.
     patience: OnceCell<Patience>,
+    /// A server's: it is among the requests under way.
+    seat: OnceCell<Seat>,
     door: D,
 }
 
@@ -123,6 +126,7 @@ impl Exchange {
             peer,
             account: Account::default(),
             patience: OnceCell::new(),
+            seat: OnceCell::new(),
             door,
         });
         let events = Events { record: Rc::downgrade(&record) };
@@ -132,6 +136,11 @@ impl Exchange {
     /// Something happened.
     pub(crate) fn on_event(&self, event: Event) {
         self.record.mailbox.on_event(event);
+    }
+
+    /// It keeps its place among the requests under way as long as somebody works on it.
+    pub(crate) fn keep_seat(&self, seat: Seat) {
+        assert!(self.record.seat.set(seat).is_ok(), "a request has one place");
     }
 
     /// For those who look at it, and do not work on it.

@@ -497,9 +497,28 @@ impl ServerBuilder {
         self
     }
 
-    /// Bytes that all connections of each worker together allow their clients to send before handlers read them. Default 1 GiB, of
-    /// which a connection begins with up to 768 KiB; beyond it, each has 64 KiB all the same
-    /// ([`quic::EndpointConfig::receive_memory`]).
+    /// The most requests under way at a time, by every version of HTTP, on all connections and with all workers. Default 100,000. A request
+    /// is under way until nobody works on its answer any more: a WebSocket or a tunnel as long as it lasts. Further requests are answered
+    /// with 503 and Retry-After before a handler is given them, and [`ServerEvent::RequestsFull`] is told.
+    #[must_use]
+    pub const fn max_requests(mut self, most: usize) -> ServerBuilder {
+        self.answering.max_requests = most;
+        self
+    }
+
+    /// Bytes of content that all connections may hold, by every version of HTTP and with all workers, who have equal parts of it: a fifth
+    /// for what waits to be sent or acknowledged, and the rest for what clients may send before handlers read it. Default 1.25 GiB for each
+    /// worker. One connection may have half of what the others leave, and 32 KiB to send and 64 KiB to be sent whatever they have, so that
+    /// nobody is refused for want of memory; [`ServerEvent::MemoryShort`] is told when all that may wait to be sent is there.
+    #[must_use]
+    pub const fn memory(mut self, bytes: u64) -> ServerBuilder {
+        self.policy.memory = Some(bytes);
+        self
+    }
+
+    /// The part of [`ServerBuilder::memory`] that is for what clients may send before handlers read it, of each worker. Default 1 GiB, of
+    /// which a connection begins with up to 768 KiB by QUIC, 1 MiB by HTTP/2 and 80 KiB by HTTP/1.1; beyond it, each has 64 KiB all the
+    /// same ([`quic::EndpointConfig::receive_memory`]).
     #[must_use]
     pub fn receive_memory(mut self, bytes: u64) -> ServerBuilder {
         self.policy.receive_memory = Some(bytes);

@@ -78,6 +78,17 @@ pub enum ServerEvent<'a> {
         /// Who was refused.
         remote: SocketAddr,
     },
+    /// As many requests are under way as may be ([`ServerBuilder::max_requests`](crate::ServerBuilder::max_requests)), and this client was asked
+    /// to come again (503). Told again only after no more than half as many were.
+    RequestsFull {
+        /// Whose request was refused.
+        remote: SocketAddr,
+        /// How many there may be.
+        most: usize,
+    },
+    /// The connections hold all that may wait to be sent ([`ServerBuilder::memory`](crate::ServerBuilder::memory)), and each gets the least from
+    /// now on. Told again only after no more than half of it was held.
+    MemoryShort,
     /// A client is at another address from now on, and has proved that it receives what is sent there: its network has changed,
     /// or a translator of addresses has given it another one.
     ClientMoved {
@@ -126,6 +137,13 @@ impl fmt::Display for ServerEvent<'_> {
             ServerEvent::NetworkFull { remote } => {
                 write!(f, "{remote} was refused: its network has as many connections as it may")
             }
+            ServerEvent::RequestsFull { remote, most } => {
+                let requests = counted(*most, "request");
+                write!(f, "a request of {remote} was refused: {requests} under way, and that is the most")
+            }
+            ServerEvent::MemoryShort => f.write_str(
+                "connections hold all that may wait to be sent, because clients take it slowly: each gets less now",
+            ),
             ServerEvent::ClientMoved { before, remote } => write!(f, "the client at {before} has moved to {remote}"),
             ServerEvent::Ending { connections, requests, patience } => {
                 let (connections, requests) = (counted(*connections, "connection"), counted(*requests, "request"));

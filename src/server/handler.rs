@@ -7,8 +7,10 @@ use crate::exchange::request::Request;
 use crate::server::answer::{Answer, OnAnswer};
 use crate::server::duties::{Refusal, refusal};
 use crate::server::event::{OnEvent, ServerEvent};
+use crate::server::memory::Memory;
+use crate::server::seats::{self, RETRY_AFTER, Seats};
 use crate::server::under_way::{Listed, UnderWay};
-use http::{Authority, Method, Path, RequestHead};
+use http::{Authority, Method, Path, RequestHead, ResponseHead, Status};
 use runtime::Handle;
 use std::any::Any;
 use std::fmt::Display;
@@ -39,7 +41,7 @@ impl<E: Display> Outcome for Result<(), E> {
 }
 
 /// How requests are answered, whatever the handler is.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Answering {
     /// The handler is given requests by plain CONNECT.
     pub(crate) takes_connect: bool,
@@ -47,6 +49,24 @@ pub(crate) struct Answering {
     pub(crate) strict_transport: Option<Arc<str>>,
     /// What is cut at the end is named.
     pub(crate) names_cut: bool,
+    /// The most requests under way.
+    pub(crate) max_requests: usize,
+    /// Those that are, with all workers. Servers that are started from one builder do not share them.
+    pub(crate) seats: Arc<Seats>,
+}
+
+impl Default for Answering {
+    fn default() -> Answering {
+        let (max_requests, seats) = (seats::MOST, Seats::new(seats::MOST));
+        Answering { takes_connect: false, strict_transport: None, names_cut: false, max_requests, seats }
+    }
+}
+
+impl Answering {
+    /// From now on requests are counted anew.
+    pub(crate) fn begin_to_count(&mut self) {
+        self.seats = Seats::new(self.max_requests);
+    }
 }
 
 /// Answers each request with a task of its own. What no handler could answer rightly is not given to one.
@@ -57,6 +77,7 @@ pub(crate) fn spawn_each<F>(
     on_answer: Option<Rc<OnAnswer>>,
     answering: Answering,
     under_way: Option<Rc<UnderWay>>,
+    memory: Option<Memory>,
 ) -> OnRequest
 where
     F: Future<Output: Outcome> + 'static,
@@ -73,6 +94,21 @@ where
             }
             let reply = Reply::new(exchange, &head.method);
             return executor.spawn_detached(refuse(reply, refusal));
+        }
+        if memory.as_ref().is_some_and(Memory::is_newly_short)
+            && let Some(on_event) = &on_event
+        {
+            on_event(&ServerEvent::MemoryShort);
+        }
+        match answering.seats.take() {
+            Ok(seat) => exchange.keep_seat(seat),
+            Err(all_taken) => {
+                let (remote, most) = (exchange.peer().remote, answering.seats.most());
+                if let Some(on_event) = on_event.as_ref().filter(|_| all_taken.is_news) {
+                    on_event(&ServerEvent::RequestsFull { remote, most });
+                }
+                return executor.spawn_detached(turn_away(Reply::new(exchange, &head.method)));
+            }
         }
         let reporter = on_event.clone().map(|on_event| {
             let (method, path) = (head.method.clone(), head.path().into());
@@ -115,9 +151,20 @@ fn follow(executor: &Handle, exchange: &Exchange, head: &RequestHead, on_answer:
     }));
 }
 
+const PLAIN: &str = "text/plain; charset=utf-8";
+
 /// Nobody hears of it if the client is gone by then.
 async fn refuse(reply: Reply, refusal: Refusal) {
-    let _ = reply.send((refusal.status.code(), "text/plain; charset=utf-8"), format!("{refusal}\n")).await;
+    let _ = reply.send((refusal.status.code(), PLAIN), format!("{refusal}\n")).await;
+}
+
+/// RFC 9110 sections 10.2.3 and 15.6.4. It is the same in every version: a stream that is refused as not looked at would be asked again at
+/// once, by a client that knows no better.
+async fn turn_away(reply: Reply) {
+    let head = ResponseHead::new(Status::SERVICE_UNAVAILABLE);
+    let head = head.with_field("retry-after", RETRY_AFTER).and_then(|head| head.with_field("content-type", PLAIN));
+    let head = head.expect("the fields are constants");
+    let _ = reply.send(head, "the server has as many requests under way as it may: try again in a moment\n").await;
 }
 
 /// A handler's future. Ready when the handler is, when it panicked, or when the client does not want the answer.
@@ -274,7 +321,7 @@ mod tests {
             all.borrow_mut().push((request.method().clone(), request.is_early()));
             reply.send(200, "")
         };
-        let on_request = spawn_each(executor.handle().clone(), handler, None, None, Answering::default(), None);
+        let on_request = spawn_each(executor.handle().clone(), handler, None, None, Answering::default(), None, None);
         let door = Early::default();
         let methods = [Method::Post, Method::Get, Method::Put, Method::Head];
         let exchanges = methods.each_ref().map(|method| {

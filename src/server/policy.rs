@@ -1,6 +1,7 @@
 //! What a server decides about connections, before HTTP: cryptography, who may begin one, connection IDs, secrets.
 
 use crate::error::Error;
+use crate::server::memory;
 use crate::server::networks::Networks;
 use crate::tickets::Tickets;
 use crate::tokens;
@@ -29,6 +30,8 @@ pub(crate) struct Policy {
     pub(crate) max_of_network: Option<usize>,
     /// The connections of each network. Those that are started from one builder do not share them.
     pub(crate) networks: Arc<Networks>,
+    /// What the connections of all workers may hold, if it is not the default.
+    pub(crate) memory: Option<u64>,
     /// What connections allow their clients to send, if it is not the default.
     pub(crate) receive_memory: Option<u64>,
     pub(crate) ids: IdLayout,
@@ -48,6 +51,7 @@ impl Default for Policy {
             max_connections: None,
             max_of_network: None,
             networks: Networks::new(usize::MAX),
+            memory: None,
             receive_memory: None,
             ids: IdLayout::default(),
             secret: None,
@@ -114,6 +118,10 @@ impl Policy {
         config.address_validation = self.address_validation;
         config.tokens = self.tokens.clone();
         config.max_connections = self.max_connections.unwrap_or(config.max_connections);
+        if let Some(all) = self.memory {
+            let workers = handover.map_or(1, Handover::workers);
+            (config.send_memory, config.receive_memory) = memory::divided(all / u64::from(workers));
+        }
         config.receive_memory = self.receive_memory.unwrap_or(config.receive_memory);
         config.ids = self.ids.clone();
         if let Some(secret) = &self.secret {

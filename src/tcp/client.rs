@@ -242,7 +242,7 @@ impl TcpDial {
             tls::record::Connection::client(self.tls.clone(), place.name.clone(), &self.settings, now, &mut random)
                 .map_err(|error| Error::Tls { address: place.remote, error })?;
         let (http1, http2) = (h1::Config::default(), h2::Config::default());
-        let configs = Configs { side: Side::Client, http1, http2, alternative: None };
+        let configs = Configs { side: Side::Client, http1, http2, alternative: None, memory: None, is_draining: false };
         let secure = Secure::new(tls, Machine::new(configs), &self.settings, random);
         let machine = Rc::new(RefCell::new(Carrier::Tls(secure)));
         let own = Rc::new(Own {

@@ -103,7 +103,10 @@ impl Line {
     pub(crate) fn with<R>(self: &Rc<Line>, call: impl FnOnce(&mut Machine, Instant) -> R) -> Option<R> {
         let now = self.owner.handle().now();
         let mut stream = self.stream.try_borrow_mut().ok()?;
-        let result = call(stream.machine_mut(), now);
+        let machine = stream.machine_mut();
+        machine.account();
+        let result = call(machine, now);
+        machine.account();
         self.deliver(&mut stream);
         drop(stream);
         if let Some(driver) = self.driver.get() {

@@ -35,8 +35,8 @@ pub(crate) fn serve(
     siblings: u32,
 ) -> io::Result<()> {
     let listener = Rc::new(handle.watch(listener)?);
-    let task = handle.spawn(accept_all(handle.clone(), Rc::downgrade(server), listener.clone(), entrance));
-    server.add_listener(Listening { listener, task, siblings });
+    let task = handle.spawn(accept_all(handle.clone(), Rc::downgrade(server), listener.clone(), entrance.clone()));
+    server.add_listener(Listening { listener, task, entrance, siblings });
     Ok(())
 }
 

@@ -3,10 +3,12 @@
 
 use crate::exchange::door::{Extent, Responded};
 use crate::exchange::version::HttpVersion;
+use crate::server::memory::{Memory, Part};
 use base::{Bytes, Demand, Duration, Instant, Outgoing, Side, StreamMachine};
 use http::exchange::{self, Body, Reason, SendError};
 use http::{Fields, Priority, RequestHead, ResponseHead, Scheme};
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 /// Names an exchange on its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,9 +58,9 @@ pub(crate) enum Machine {
         is_over: bool,
     },
     /// HTTP/1.1.
-    Http1(Box<h1::Connection>),
+    Http1(Box<Sharing<h1::Connection>>),
     /// HTTP/2.
-    Http2(Box<h2::Connection>),
+    Http2(Box<Sharing<h2::Connection>>),
 }
 
 /// What is needed once the version is known.
@@ -69,6 +71,31 @@ pub(crate) struct Configs {
     pub(crate) http2: h2::Config,
     /// A server's value of Alt-Svc.
     pub(crate) alternative: Option<Bytes>,
+    /// What a server's connections share.
+    pub(crate) memory: Option<Memory>,
+    /// The connection is to end with what has been asked on it by then.
+    pub(crate) is_draining: bool,
+}
+
+/// A connection, and its part of what all of them may hold, if they share that.
+#[derive(Debug)]
+pub(crate) struct Sharing<C> {
+    connection: C,
+    part: Option<Part>,
+}
+
+impl<C> Deref for Sharing<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        &self.connection
+    }
+}
+
+impl<C> DerefMut for Sharing<C> {
+    fn deref_mut(&mut self) -> &mut C {
+        &mut self.connection
+    }
 }
 
 /// What ALPN calls the versions, best first (RFC 9113 section 3.2, RFC 7301 section 6).
@@ -88,8 +115,23 @@ impl Machine {
     }
 
     /// Of a server's connection without TLS, on which nothing is agreed on.
-    pub(crate) fn plain(config: h1::Config, now: Instant) -> Machine {
-        Machine::Http1(Box::new(h1::Connection::server(config, Scheme::Http, now)))
+    pub(crate) fn plain(config: h1::Config, memory: &Memory, now: Instant) -> Machine {
+        Machine::Http1(Box::new(http1_server(config, Some(memory), Scheme::Http, now)))
+    }
+
+    /// Says what waits to be sent by now, and learns how much may: around every call that may change it.
+    pub(crate) fn account(&mut self) {
+        match self {
+            Machine::Http1(http) => {
+                let Sharing { connection, part: Some(part) } = &mut **http else { return };
+                connection.share_unsent(agreed(part, connection.unsent()));
+            }
+            Machine::Http2(http) => {
+                let Sharing { connection, part: Some(part) } = &mut **http else { return };
+                connection.share_unsent(agreed(part, connection.unsent()));
+            }
+            Machine::Waiting(_) | Machine::Shown { .. } => {}
+        }
     }
 
     /// What has happened and was not told.
@@ -117,7 +159,7 @@ impl Machine {
         // RFC 7838 s3: a client forgets what it was told.
         let alternative = Some(Bytes::from_static(b"clear"));
         match self {
-            Machine::Waiting(configs) => configs.alternative = alternative,
+            Machine::Waiting(configs) => (configs.alternative, configs.is_draining) = (alternative, true),
             Machine::Shown { .. } => {}
             Machine::Http1(http) => {
                 http.set_alternative(alternative);
@@ -254,18 +296,53 @@ impl Machine {
     fn inner(&self) -> Option<&dyn StreamMachine> {
         match self {
             Machine::Waiting(_) | Machine::Shown { .. } => None,
-            Machine::Http1(http) => Some(&**http),
-            Machine::Http2(http) => Some(&**http),
+            Machine::Http1(http) => Some(&http.connection),
+            Machine::Http2(http) => Some(&http.connection),
         }
     }
 
     fn inner_mut(&mut self) -> Option<&mut dyn StreamMachine> {
         match self {
             Machine::Waiting(_) | Machine::Shown { .. } => None,
-            Machine::Http1(http) => Some(&mut **http),
-            Machine::Http2(http) => Some(&mut **http),
+            Machine::Http1(http) => Some(&mut http.connection),
+            Machine::Http2(http) => Some(&mut http.connection),
         }
     }
+}
+
+/// What a connection that holds so much may hold.
+fn agreed(part: &mut Part, held: usize) -> usize {
+    part.send.set(held as u64);
+    usize::try_from(part.send.most()).unwrap_or(usize::MAX)
+}
+
+fn http1_server(
+    mut config: h1::Config,
+    memory: Option<&Memory>,
+    scheme: Scheme,
+    now: Instant,
+) -> Sharing<h1::Connection> {
+    let limits = &mut config.limits;
+    let part = memory.map(|memory| memory.part((limits.max_held + limits.max_ahead) as u64));
+    if let Some(part) = &part {
+        let window = usize::try_from(part.window()).unwrap_or(usize::MAX);
+        limits.max_held = limits.max_held.min(window.saturating_sub(limits.max_ahead));
+    }
+    Sharing { connection: h1::Connection::server(config, scheme, now), part }
+}
+
+fn http2_server(mut config: h2::Config, memory: Option<&Memory>, now: Instant) -> Sharing<h2::Connection> {
+    let limits = &mut config.limits;
+    let part = memory.map(|memory| memory.part(limits.connection_window.into()));
+    if let Some(part) = &part {
+        limits.connection_window = u32::try_from(part.window()).unwrap_or(u32::MAX);
+    }
+    Sharing { connection: h2::Connection::server(config, now), part }
+}
+
+/// A client has a few connections, and nobody to share with.
+fn alone<C>(connection: C) -> Sharing<C> {
+    Sharing { connection, part: None }
 }
 
 fn of_http1(closing: h1::Closing) -> Closing {
@@ -290,23 +367,26 @@ impl StreamMachine for Machine {
     /// A peer that names no protocol speaks HTTP/1.1.
     fn on_ready(&mut self, now: Instant, protocol: Option<&[u8]>) {
         let Machine::Waiting(configs) = self else { return };
-        let alternative = configs.alternative.take();
+        let (alternative, is_draining) = (configs.alternative.take(), configs.is_draining);
         let is_http2 = protocol == Some(HTTP2);
         *self = match configs.side {
             Side::Server if protocol == Some(ACME) => Machine::Shown { until: now + SHOWN, is_over: false },
-            Side::Client if is_http2 => Machine::Http2(Box::new(h2::Connection::client(configs.http2))),
-            Side::Client => Machine::Http1(Box::new(h1::Connection::client(configs.http1, Scheme::Https))),
+            Side::Client if is_http2 => Machine::Http2(Box::new(alone(h2::Connection::client(configs.http2)))),
+            Side::Client => Machine::Http1(Box::new(alone(h1::Connection::client(configs.http1, Scheme::Https)))),
             Side::Server if is_http2 => {
-                let mut http = h2::Connection::server(configs.http2, now);
+                let mut http = http2_server(configs.http2, configs.memory.as_ref(), now);
                 http.set_alternative(alternative);
                 Machine::Http2(Box::new(http))
             }
             Side::Server => {
-                let mut http = h1::Connection::server(configs.http1, Scheme::Https, now);
+                let mut http = http1_server(configs.http1, configs.memory.as_ref(), Scheme::Https, now);
                 http.set_alternative(alternative);
                 Machine::Http1(Box::new(http))
             }
         };
+        if is_draining {
+            self.drain(now);
+        }
     }
 
     fn demand(&self) -> Demand {
@@ -333,7 +413,11 @@ impl StreamMachine for Machine {
     fn transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
         match self {
             Machine::Shown { .. } => Outgoing::End,
-            machine => machine.inner_mut().map_or(Outgoing::Nothing, |inner| inner.transmit(now, buffer)),
+            machine => {
+                let outgoing = machine.inner_mut().map_or(Outgoing::Nothing, |inner| inner.transmit(now, buffer));
+                machine.account();
+                outgoing
+            }
         }
     }
 
@@ -372,6 +456,8 @@ mod tests {
             http1: h1::Config::default(),
             http2: h2::Config::default(),
             alternative: None,
+            memory: None,
+            is_draining: false,
         };
         let (mut machine, now) = (Machine::new(configs), Instant::from_nanos(1000));
         assert_eq!(machine.deadline(), None);

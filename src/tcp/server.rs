@@ -3,6 +3,7 @@
 use crate::exchange::calls::OnRequest;
 use crate::server::authorities::{Authorities, AuthoritySource};
 use crate::server::event::{OnEvent, ServerEvent};
+use crate::server::memory::Memory;
 use crate::server::networks::{Networks, Place};
 use crate::tcp::carrier::{Carrier, Secure};
 use crate::tcp::door;
@@ -36,12 +37,16 @@ pub(crate) struct Parts {
     /// How long a handshake may take.
     pub(crate) handshake_timeout: Duration,
     pub(crate) networks: Arc<Networks>,
+    /// What the connections may hold, with those by QUIC.
+    pub(crate) memory: Memory,
 }
 
 /// A socket that connections come to, and the task that accepts them.
 pub(crate) struct Listening {
     pub(crate) listener: Rc<Watched<TcpListener>>,
     pub(crate) task: JoinHandle<()>,
+    /// How the connections that come to it come in.
+    pub(crate) entrance: Entrance,
     /// How many of this server listen at the address.
     pub(crate) siblings: u32,
 }
@@ -107,7 +112,22 @@ impl Tcp {
     pub(crate) fn leave_to_successor(&self) {
         self.spreading.take().iter().for_each(JoinHandle::abort);
         for Listening { listener, siblings, .. } in self.listeners.borrow().iter() {
-            let _refused = listener.inner().prefer(Some(*siblings));
+            // The choice is by places, and these move when the first of several listeners closes: then the kernel may spread connections over
+            // those that are still to close. Who is not answered asks again, and finds the successor.
+            if listener.inner().prefer(Some(*siblings)).is_ok() {
+                let _refused = listener.inner().pass_over_newcomers();
+            }
+        }
+    }
+
+    /// Takes the connections that wait to be accepted: with their listener they would be gone.
+    pub(crate) fn accept_rest(&self) {
+        for Listening { listener, entrance, .. } in self.listeners.borrow().iter() {
+            while let Ok(stream) = listener.inner().accept() {
+                let Some(place) = self.place(stream.remote_address()) else { continue };
+                // Where the system has no room to watch it, it is closed.
+                let _refused = self.admit(stream, place, entrance.clone());
+            }
         }
     }
 
@@ -173,13 +193,15 @@ impl Tcp {
     fn carrier(&self, entrance: Entrance) -> Carrier {
         let now = self.handle.read_clock();
         let Entrance::Tls(alternative) = entrance else {
-            return Carrier::Plain(Machine::plain(self.parts.http1, now));
+            return Carrier::Plain(Machine::plain(self.parts.http1, &self.parts.memory, now));
         };
         let configs = Configs {
             side: Side::Server,
             http1: self.parts.http1,
             http2: self.parts.http2,
             alternative: Some(alternative),
+            memory: Some(self.parts.memory.clone()),
+            is_draining: false,
         };
         let connection = Connection::server(self.parts.tls.clone(), &self.settings, now);
         Carrier::Tls(Secure::new(connection, Machine::new(configs), &self.settings, SystemRandom::new()))

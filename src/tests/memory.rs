@@ -53,8 +53,15 @@ where
     H: Future<Output: Outcome> + 'static,
 {
     crate::run(|handle| async move {
-        let on_request =
-            Rc::new(spawn_each(handle.clone(), handler, Some(Rc::new(on_event)), None, Answering::default(), None));
+        let on_request = Rc::new(spawn_each(
+            handle.clone(),
+            handler,
+            Some(Rc::new(on_event)),
+            None,
+            Answering::default(),
+            None,
+            None,
+        ));
         let client = Client::over(&handle, Box::new(Network { on_request }), Limits::default());
         test(client, "https://127.0.0.1:4433".to_owned(), handle).await
     })

@@ -327,10 +327,10 @@ fn a_client_that_closes_ends_a_handler_that_has_said_nothing() {
             let (server, identity, remote) = started(&handle, |builder| builder, handler).await;
             let raw = super::reverse_proxy::raw::Raw::connect(&handle, &identity, remote, b"http/1.1").await;
             raw.say(format!("GET / HTTP/1.1\r\nhost: {remote}\r\n\r\n").repeat(asked));
-            while server.requests_under_way() == 0 {
+            // The request is there before its handler is called, which then has one.
+            while Rc::strong_count(&running) < 3 {
                 handle.sleep(Duration::from_millis(1)).await;
             }
-            assert_eq!(Rc::strong_count(&running), 3, "the handler has one");
             raw.end();
             while Rc::strong_count(&running) > 2 {
                 handle.sleep(Duration::from_millis(1)).await;
@@ -376,6 +376,122 @@ fn a_network_has_no_more_connections_than_it_may_by_udp_and_tcp_together() {
             held.insert(place, further);
             assert!(by_tcp(b"h2").get(&url).send().await.is_err());
         }
+    })
+    .unwrap();
+}
+
+/// Requests under way are counted together, whatever they come by. Who comes beyond them is told to come again, and the owner once.
+#[test]
+fn a_server_has_no_more_requests_under_way_than_it_may_in_all_versions_together() {
+    crate::run(|handle| async move {
+        let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let events = told.clone();
+        let change = |builder: crate::ServerBuilder| {
+            builder.max_requests(3).on_event(move |event| events.lock().unwrap().push(event.to_string()))
+        };
+        // An answer that goes on for as long as its request does.
+        let handler = |mut request: Request, reply: Reply| async move {
+            let writer = reply.start(200)?;
+            request.body().read_to_end(100).await?;
+            writer.finish()
+        };
+        let (_server, identity, remote) = started(&handle, change, handler).await;
+        let url = format!("https://{remote}/");
+        let roots = Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap();
+        let by_udp = Client::builder(roots).build(&handle);
+        let clients =
+            [by_udp, client(&handle, &identity, remote, b"h2"), client(&handle, &identity, remote, b"http/1.1")];
+        let mut under_way = Vec::new();
+        for client in &clients {
+            let (writer, pending) = client.post(&url).start().await.unwrap();
+            under_way.push((writer, pending.response().await.unwrap()));
+        }
+        for client in &clients {
+            let response = client.get(&url).send().await.unwrap();
+            assert_eq!(response.status().code(), 503);
+            assert_eq!(response.fields().first_text("retry-after"), Some("1"));
+        }
+        let full = || told.lock().unwrap().iter().filter(|line| line.contains("3 requests under way")).count();
+        assert_eq!(full(), 1, "{told:?}");
+        // Each that is over makes room for one, in whichever version.
+        for ended in [0, 1, 2] {
+            let (writer, mut response) = under_way.remove(0);
+            writer.finish().unwrap();
+            response.body().read_to_end(0).await.unwrap();
+            let client = &clients[2 - ended];
+            let (writer, pending) = loop {
+                let (writer, pending) = client.post(&url).start().await.unwrap();
+                let response = pending.response().await.unwrap();
+                // The answer is here before the server has done with the request.
+                if response.status().code() == 200 {
+                    break (writer, response);
+                }
+            };
+            under_way.push((writer, pending));
+        }
+        for client in &clients {
+            assert_eq!(client.get(&url).send().await.unwrap().status().code(), 503);
+        }
+    })
+    .unwrap();
+}
+
+/// What waits to be sent is counted together, whatever it goes by: readers that take nothing leave those who come later the least, and
+/// get no more themselves.
+#[test]
+fn what_waits_to_be_sent_is_bounded_for_all_versions_together() {
+    /// A fifth of it is for what is sent: less than 64 KiB for each reader, which is what one alone may have.
+    const MEMORY: u64 = 5 << 20;
+    const READERS: usize = 60;
+    /// What a client takes in of a response that nobody reads.
+    const WINDOW: usize = 256 << 10;
+    /// What a connection may hold in any case.
+    const LEAST: usize = 32 << 10;
+    crate::run(|handle| async move {
+        let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let (events, written) = (told.clone(), Rc::new([const { Cell::new(0) }; READERS]));
+        let change = |builder: crate::ServerBuilder| {
+            builder.memory(MEMORY).on_event(move |event| events.lock().unwrap().push(event.to_string()))
+        };
+        let (counts, begun) = (written.clone(), Cell::new(0));
+        let handler = move |request: Request, reply: Reply| {
+            let counts = counts.clone();
+            let number = begun.replace(begun.get() + 1);
+            async move {
+                if request.path() == "/small" {
+                    return reply.send(200, vec![0; 10_000]).await;
+                }
+                let mut writer = reply.start(200)?;
+                loop {
+                    let room = writer.room(1 << 20).await?;
+                    writer.write(vec![0; room]).await?;
+                    counts[number].set(counts[number].get() + room);
+                }
+            }
+        };
+        let (_server, identity, remote) = started(&handle, change, handler).await;
+        let url = |path: &str| format!("https://{remote}{path}");
+        let mut held = Vec::new();
+        for _ in 0..READERS {
+            let client = client(&handle, &identity, remote, b"h2");
+            held.push((client.get(&url("/large")).send().await.unwrap(), client));
+        }
+        while written.iter().any(|written| written.get() < WINDOW + LEAST / 2) {
+            handle.sleep(Duration::from_millis(1)).await;
+        }
+        let waiting = written.iter().map(Cell::get).sum::<usize>() - READERS * WINDOW;
+        assert!(waiting <= (MEMORY / 5) as usize + READERS * LEAST, "{waiting}");
+        let short = || told.lock().unwrap().iter().filter(|line| line.contains("hold all that may wait")).count();
+        let roots = Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap();
+        for client in [
+            Client::builder(roots).build(&handle),
+            client(&handle, &identity, remote, b"h2"),
+            client(&handle, &identity, remote, b"http/1.1"),
+        ] {
+            let mut response = client.get(&url("/small")).send().await.unwrap();
+            assert_eq!(response.body().read_to_end(20_000).await.unwrap().len(), 10_000);
+        }
+        assert_eq!(short(), 1, "{told:?}");
     })
     .unwrap();
 }

@@ -7,10 +7,13 @@ use crate::exchange::patience::Patience;
 use crate::exchange::tunnel::Tunnel;
 use crate::exchange::version::HttpVersion;
 use crate::url::Url;
+use crate::websocket::connecting::Connecting;
 use crate::websocket::socket::{About, WebSocket};
 use crypto_ring::{SystemRandom, sha1_for_websocket};
 use http::{Fields, RequestHead};
+use std::net::IpAddr;
 use std::pin::pin;
+use std::rc::Rc;
 use websocket::{Config, Connection, handshake};
 
 /// A WebSocket that is to be opened: [`Client::websocket`](crate::Client::websocket).
@@ -19,6 +22,7 @@ pub struct WebSocketBuilder {
     opener: Opener,
     /// For servers whose HTTP/2 or HTTP/3 does not carry WebSockets.
     plain: Option<Opener>,
+    connecting: Rc<Connecting>,
     settings: Settings,
     url: String,
     fields: Result<Fields, Error>,
@@ -28,9 +32,15 @@ pub struct WebSocketBuilder {
 }
 
 impl WebSocketBuilder {
-    pub(crate) fn new(opener: Opener, plain: Option<Opener>, settings: Settings, url: &str) -> WebSocketBuilder {
+    pub(crate) fn new(
+        opener: Opener,
+        plain: Option<Opener>,
+        connecting: Rc<Connecting>,
+        settings: Settings,
+        url: &str,
+    ) -> WebSocketBuilder {
         let (url, fields, protocols) = (url.to_owned(), Ok(Fields::new()), Vec::new());
-        WebSocketBuilder { opener, plain, settings, url, fields, protocols, config: Config::default() }
+        WebSocketBuilder { opener, plain, connecting, settings, url, fields, protocols, config: Config::default() }
     }
 
     /// A subprotocol that the client speaks. May be called more than once: first the one that it wants most.
@@ -55,7 +65,8 @@ impl WebSocketBuilder {
     }
 
     /// Opens it: by an extended CONNECT over HTTP/3 or HTTP/2, by Upgrade over HTTP/1.1. A server whose HTTP/3 or HTTP/2 takes no
-    /// extended CONNECT, as most do not, is asked over HTTP/1.1, if the client [goes by TCP](crate::ClientBuilder::tcp).
+    /// extended CONNECT, as most do not, is asked over HTTP/1.1, if the client [goes by TCP](crate::ClientBuilder::tcp). Over HTTP/1.1 those that go
+    /// to one server are opened one by one.
     ///
     /// # Errors
     /// The URL is none of `wss`, a field or a subprotocol is not well-formed, the server cannot be reached, refuses
@@ -74,9 +85,9 @@ impl WebSocketBuilder {
             ))
         })?;
         let parts = Parts::of(url, head);
-        let (tunnel, fields) = match open(&self.opener, &parts, self.settings).await {
+        let (tunnel, fields) = match open(&self.opener, &self.connecting, &parts, self.settings).await {
             Err(Error::NoExtendedConnect) => match &self.plain {
-                Some(plain) => open(plain, &parts, self.settings).await?,
+                Some(plain) => open(plain, &self.connecting, &parts, self.settings).await?,
                 None => return Err(Error::NoExtendedConnect),
             },
             opened => opened?,
@@ -91,9 +102,40 @@ impl WebSocketBuilder {
     }
 }
 
-async fn open(opener: &Opener, parts: &Parts, settings: Settings) -> Result<(Tunnel, Fields), Error> {
+async fn open(
+    opener: &Opener,
+    connecting: &Connecting,
+    parts: &Parts,
+    settings: Settings,
+) -> Result<(Tunnel, Fields), Error> {
     let patience = Patience::new(opener.pool.handle(), settings.timeouts);
-    patience.within_whole(pin!(begin_tunnel(opener, parts, &patience))).await
+    patience.within_whole(pin!(open_in_turn(opener, connecting, parts, &patience))).await
+}
+
+/// RFC 6455 section 4.1-5, 4.1-6: over HTTP/1.1 each is a connection, and one of them is being opened at a time. Whether it is
+/// HTTP/1.1 is known once there is a connection; where it is not, many go on one.
+async fn open_in_turn(
+    opener: &Opener,
+    connecting: &Connecting,
+    parts: &Parts,
+    patience: &Patience,
+) -> Result<(Tunnel, Fields), Error> {
+    let is_shared = |version| version != HttpVersion::Http1;
+    if opener.pool.ready(&parts.origin).is_some_and(|pooled| is_shared(pooled.connection.version())) {
+        return begin_tunnel(opener, parts, patience).await;
+    }
+    let alone = async {
+        let (pooled, _) = opener.proven(&parts.origin, false).await?;
+        if is_shared(pooled.connection.version()) {
+            return Ok(None);
+        }
+        let address = pooled.connection.remote().map_or(IpAddr::from([0; 4]), |remote| remote.ip());
+        connecting.for_address(address, begin_tunnel(opener, parts, patience)).await.map(Some)
+    };
+    match connecting.for_host(&parts.origin.host, alone).await? {
+        Some(opened) => Ok(opened),
+        None => begin_tunnel(opener, parts, patience).await,
+    }
 }
 
 /// RFC 6455 section 3-1, 3-2, 4.1-3, 4.1-4, 10.6-1.

@@ -30,6 +30,8 @@ const CONFIGURATIONS: &[(&str, &str, &str)] = &[
 
 /// Constants that bound what a peer can make us hold or do, by file.
 const CONSTANTS: &[(&str, &[&str])] = &[
+    ("src/server/seats.rs", &["MOST", "RETRY_AFTER"]),
+    ("src/server/memory.rs", &["TO_SEND"]),
     ("quic/src/config.rs", &["MAX_PEER_IDS"]),
     ("quic/src/connection/coalesced.rs", &["MAX_USELESS"]),
     ("quic/src/connection/retry.rs", &["MAX_TOKEN"]),

@@ -114,12 +114,19 @@ impl Connection {
         }
     }
 
-    /// Takes no more requests than those that have begun: the connection ends after the one under way, or now.
+    /// Takes no more requests than those that have begun: the connection ends after the one under way, or now. One that has just been opened
+    /// gets the time to ask once ([`Limits::notice`](crate::Limits::notice)): a client that asks again on a connection knows that it may be
+    /// gone (RFC 9112 section 9.3.1), and one that has opened it for its request does not.
     pub fn drain(&mut self, now: Instant) {
         self.keeps_alive = false;
-        if self.current.is_none() && !self.head_has_begun() {
-            self.end(now, Closing::Done);
+        if self.current.is_some() || self.head_has_begun() {
+            return;
         }
+        if self.side == Side::Server && self.next_id == 0 && !self.ends.incoming {
+            self.clocks.notice = Some(now + self.config.limits.notice);
+            return;
+        }
+        self.end(now, Closing::Done);
     }
 
     /// Ends the connection. What waits is still sent; an exchange under way is given up with it.

@@ -99,7 +99,7 @@ impl Connection {
 
     fn look_for_room(&mut self) {
         // Half of it: each wake-up is worth some work.
-        if self.free() < self.config.limits.max_unsent / 2 {
+        if self.free() < self.max_unsent() / 2 {
             return;
         }
         if let Some(exchange) = &mut self.current

@@ -27,6 +27,12 @@ impl Connection {
         if self.side == Side::Client {
             return;
         }
+        if is_due(self.clocks.notice) {
+            self.clocks.notice = None;
+            if self.current.is_none() && !self.head_has_begun() {
+                return self.end(now, Closing::Done);
+            }
+        }
         if is_due(self.clocks.head.and_then(|began| times.end_of_head(began))) {
             return self.fail(now, Violation::SlowHead);
         }

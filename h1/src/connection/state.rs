@@ -44,6 +44,8 @@ pub struct Connection {
     pub(super) ends: Ends,
     /// What a server says in Alt-Svc.
     pub(crate) alternative: Option<Bytes>,
+    /// Bytes that may wait to be sent, as far as other connections leave room.
+    pub(super) unsent_share: usize,
 }
 
 /// What the next bytes are.
@@ -120,6 +122,7 @@ impl Connection {
             phase: Phase::Open,
             ends: Ends::default(),
             alternative: None,
+            unsent_share: usize::MAX,
         }
     }
 
@@ -180,9 +183,25 @@ impl Connection {
         self.config.date.filter(|_| !head.fields.contains("date")).map(|date| date())
     }
 
+    /// Bytes that wait to be sent.
+    pub fn unsent(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// From now on no more than so many may wait, if that is less than [`Limits::max_unsent`](crate::Limits::max_unsent): for connections that share
+    /// their memory.
+    pub fn share_unsent(&mut self, most: usize) {
+        self.unsent_share = most;
+    }
+
+    /// The most bytes that may wait.
+    pub(super) fn max_unsent(&self) -> usize {
+        self.config.limits.max_unsent.min(self.unsent_share)
+    }
+
     /// Bytes that there is room for.
     pub(crate) fn free(&self) -> usize {
-        self.config.limits.max_unsent.saturating_sub(self.outbox.len())
+        self.max_unsent().saturating_sub(self.outbox.len())
     }
 
     pub(crate) fn rate_of_content(&self) -> Option<LeastRate> {

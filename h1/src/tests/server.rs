@@ -2,7 +2,7 @@
 
 use super::{NOW, PLAIN, UPGRADES, answer, content, events, feed, request, sent, server};
 use crate::{Closing, Connection, Event};
-use base::{Bytes, Demand, StreamMachine};
+use base::{Bytes, Demand, Duration, StreamMachine};
 use http::exchange::{self, Body, Reason, SendError};
 use http::{Fields, Method, ResponseHead, Scheme, Status};
 
@@ -304,7 +304,30 @@ fn close_is_said_and_kept() {
 
 #[test]
 fn a_drained_server_answers_what_has_begun_and_ends() {
+    const ANSWERED: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    // Nothing was asked yet: there is time to.
     let mut server = server();
+    server.drain(NOW);
+    assert_eq!(sent(&mut server), ("".into(), false));
+    assert_eq!(server.deadline(), Some(NOW + Duration::from_secs(1)));
+    feed(&mut server, GET, 99);
+    let (id, _) = request(&mut server);
+    answer(&mut server, id, Status::OK, b"");
+    assert_eq!(sent(&mut server), (ANSWERED.into(), true));
+    // It was not asked in time; whoever has begun by then is heard out.
+    for begun in ["", "GET"] {
+        let mut server = self::server();
+        server.drain(NOW);
+        feed(&mut server, begun.as_bytes(), 99);
+        server.on_timeout(NOW + Duration::from_secs(1));
+        assert_eq!(sent(&mut server), ("".into(), begun.is_empty()));
+    }
+    // On a connection that was used a client knows that it may be gone.
+    let mut server = self::server();
+    feed(&mut server, GET, 99);
+    let (id, _) = request(&mut server);
+    answer(&mut server, id, Status::OK, b"");
+    assert!(!sent(&mut server).1);
     server.drain(NOW);
     assert_eq!(sent(&mut server), ("".into(), true));
     let mut server = self::server();
@@ -313,7 +336,7 @@ fn a_drained_server_answers_what_has_begun_and_ends() {
     feed(&mut server, &GET[10..], 99);
     let (id, _) = request(&mut server);
     answer(&mut server, id, Status::OK, b"");
-    assert_eq!(sent(&mut server), ("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".into(), true));
+    assert_eq!(sent(&mut server), (ANSWERED.into(), true));
 }
 
 /// RFC 9110 section 7.8-4, 7.8-10, 7.8-11.

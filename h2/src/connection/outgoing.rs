@@ -1,7 +1,6 @@
 //! Bytes that go: frames that were queued, and content as far as the windows allow, by urgency and by turns.
 
 use super::state::Connection;
-use crate::config::Limits;
 use crate::frame::{END_STREAM, HEADER_LEN, Header, Kind, MAX_FRAME_LEN};
 use crate::stream::{End, StreamNumber};
 use base::{Bytes, Instant, Outgoing, Side};
@@ -151,7 +150,7 @@ impl Connection {
         if self.out.wanting.is_empty() {
             return;
         }
-        let least = self.config.limits.max_unsent.min(Limits::LEAST_UNSENT) / 2;
+        let least = self.least_unsent() / 2;
         let numbers: alloc::vec::Vec<u32> =
             self.out.wanting.iter().copied().filter(|number| self.free(*number) >= least.max(1)).collect();
         for number in numbers {

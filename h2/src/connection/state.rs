@@ -46,6 +46,8 @@ pub struct Connection {
     pub(crate) state: State,
     /// What a server says in Alt-Svc.
     pub(crate) alternative: Option<Bytes>,
+    /// Bytes that may wait to be sent, as far as other connections leave room.
+    pub(super) unsent_share: usize,
 }
 
 /// Which streams there were.
@@ -101,6 +103,9 @@ pub(crate) struct State {
     pub(crate) is_told: bool,
 }
 
+/// Where memory is short, each message may have the same part of what the connection may, whatever the others have. Default a 16th: 2 KiB of
+/// 32 KiB.
+const SHARED_AMONG: usize = 16;
 /// Streams that this side has reset which are remembered.
 const MAX_RESET: usize = 128;
 
@@ -198,6 +203,7 @@ impl Connection {
             glitches: config.limits.glitches,
             state: State::default(),
             alternative: None,
+            unsent_share: usize::MAX,
         };
         connection.begin();
         connection
@@ -320,9 +326,24 @@ impl Connection {
     pub(crate) fn free(&self, number: u32) -> usize {
         let Some(stream) = self.streams.get(&number) else { return 0 };
         let (own, limits) = (stream.unsent_len(), &self.config.limits);
-        let shared = limits.max_unsent_together.saturating_sub(self.out.unsent);
-        let least = Limits::LEAST_UNSENT.min(limits.max_unsent).saturating_sub(own);
-        limits.max_unsent.saturating_sub(own).min(shared).max(least)
+        let shared = limits.max_unsent_together.min(self.unsent_share).saturating_sub(self.out.unsent);
+        limits.max_unsent.saturating_sub(own).min(shared).max(self.least_unsent().saturating_sub(own))
+    }
+
+    /// Bytes of each message that may wait whatever the others have.
+    pub(super) fn least_unsent(&self) -> usize {
+        Limits::LEAST_UNSENT.min(self.config.limits.max_unsent).min(self.unsent_share / SHARED_AMONG)
+    }
+
+    /// Bytes of content that wait to be sent.
+    pub fn unsent(&self) -> usize {
+        self.out.unsent
+    }
+
+    /// From now on no more than so many may wait, if that is less than [`Limits::max_unsent_together`], and of each message a 16th of it in
+    /// any case: for connections that share their memory.
+    pub fn share_unsent(&mut self, most: usize) {
+        self.unsent_share = most;
     }
 
     /// A stream may have become ready to send, or not so any more, or of another priority.

@@ -154,6 +154,16 @@ impl<T> Endpoint<T> {
         self.slots.occupied() == 0
     }
 
+    /// What its connections may hold to send, for others who share it.
+    pub fn send_memory(&self) -> SendMemory {
+        self.send_memory.clone()
+    }
+
+    /// What its connections may be sent, for others who share it.
+    pub fn receive_memory(&self) -> ReceiveMemory {
+        self.receive_memory.clone()
+    }
+
     /// A snapshot of the counters.
     pub fn stats(&self) -> EndpointStats {
         let held = Held {

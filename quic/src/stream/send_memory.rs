@@ -26,34 +26,49 @@ impl SendMemory {
         SendMemory { budget, held: Arc::new(AtomicUsize::new(0)) }
     }
 
+    /// Whether as much is held as the budget has, or more.
+    pub fn is_used_up(&self) -> bool {
+        self.held() >= self.budget
+    }
+
+    /// Whether no more than half of the budget is held.
+    pub fn is_half_free(&self) -> bool {
+        self.held() <= self.budget / 2
+    }
+
     /// How many bytes are held, by all connections together.
     pub fn held(&self) -> u64 {
         self.held.load(Ordering::Relaxed) as u64
     }
 
     /// The part of a connection that holds nothing yet.
-    pub(crate) const fn share(self) -> Share {
-        Share { memory: self, held: 0 }
+    pub const fn share(self) -> SendShare {
+        SendShare { memory: self, held: 0 }
     }
 }
 
-/// The part of one connection. What it holds is given back when it is dropped.
+/// The part of one connection, which need not be one of QUIC. What it holds is given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Share {
+pub struct SendShare {
     memory: SendMemory,
     held: u64,
 }
 
-impl Share {
+impl SendShare {
     /// How many bytes the connection holds.
     pub(crate) const fn held(&self) -> u64 {
         self.held
     }
 
     /// How many it may hold.
-    pub(crate) fn most(&self) -> u64 {
+    pub fn most(&self) -> u64 {
         let without_it = self.memory.budget.saturating_sub(self.memory.held()) + self.held;
         GUARANTEED.max(without_it.div_ceil(2))
+    }
+
+    /// It holds so many bytes now.
+    pub fn set(&mut self, held: u64) {
+        if held >= self.held { self.take(held - self.held) } else { self.give_back(self.held - held) }
     }
 
     /// It holds `count` more.
@@ -69,7 +84,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for SendShare {
     fn drop(&mut self) {
         self.give_back(self.held);
     }
@@ -81,7 +96,7 @@ mod tests {
     use alloc::vec::Vec;
 
     /// A connection takes all that it may.
-    fn fill(memory: &SendMemory) -> Share {
+    fn fill(memory: &SendMemory) -> SendShare {
         let mut share = memory.clone().share();
         while share.held() < share.most() {
             share.take(share.most() - share.held());
@@ -92,7 +107,7 @@ mod tests {
     #[test]
     fn those_who_take_all_they_may_leave_the_others_what_is_guaranteed() {
         let memory = SendMemory::new(64 * GUARANTEED);
-        let shares: Vec<Share> = (0..1000).map(|_| fill(&memory)).collect();
+        let shares: Vec<SendShare> = (0..1000).map(|_| fill(&memory)).collect();
         assert_eq!(shares[0].held(), 32 * GUARANTEED);
         assert!(shares.iter().all(|share| share.held() >= GUARANTEED));
         assert!(memory.held() <= (64 + 1000) * GUARANTEED, "the budget, and what is guaranteed to each");

@@ -10,7 +10,7 @@
 //! those of a new connection do, and each may hold more only as its own bytes arrive.
 
 use super::limits::StreamsConfig;
-use super::send_memory::{SendMemory, Share};
+use super::send_memory::{SendMemory, SendShare};
 use crate::credit::SendCredit;
 
 /// The least that all streams together may have handed over and not sent. 128 KiB: one stream alone has half of it, which is
@@ -33,7 +33,7 @@ const BEGINNING: u64 = 16 << 10;
 /// The window of one connection.
 #[derive(Debug)]
 pub(crate) struct SendWindow {
-    share: Share,
+    share: SendShare,
     // What may be in flight; nothing before that is known.
     congestion_window: u64,
     // Bytes handed over in all, without those that were abandoned before they were sent: so much of the connection's credit

@@ -90,6 +90,40 @@ fn listeners_share_an_address_if_all_ask_for_it_and_serve_both_families() {
     assert!(executor.block_on(TcpStream::connect(handle, ipv4)).is_err());
 }
 
+/// Who would connect finds nobody, and then whoever listens at the address next. What has begun goes on.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_listener_that_is_to_close_passes_over_those_who_come() {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle();
+    executor.block_on(async {
+        let shared = TcpOptions { reuse_port: true, ..TcpOptions::default() };
+        let old = TcpListener::bind_with("127.0.0.1:0".parse().unwrap(), &shared).unwrap();
+        let (address, old) = (old.local_address(), handle.watch(old).unwrap());
+        let begun = TcpStream::connect(handle, address).await.unwrap();
+        old.inner().pass_over_newcomers().unwrap();
+        let accepted = old.read_with(TcpListener::accept).await.unwrap();
+        accepted.send(b"hello").unwrap();
+        let mut room = [0; 8];
+        assert_eq!(begun.read_with(|stream| stream.receive(&mut room)).await.unwrap(), 5);
+        let (waiting, own) = (std::rc::Rc::new(std::cell::Cell::new(true)), handle.clone());
+        let is_waiting = waiting.clone();
+        let late = handle.spawn(async move {
+            let connected = TcpStream::connect(&own, address).await;
+            is_waiting.set(false);
+            connected
+        });
+        // On this host that would take some microseconds.
+        handle.sleep(base::Duration::from_millis(50)).await;
+        assert!(waiting.get(), "nobody answers");
+        assert_eq!(old.inner().accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+        let new = handle.watch(TcpListener::bind_with(address, &shared).unwrap()).unwrap();
+        drop(old);
+        late.await.unwrap().unwrap();
+        new.read_with(TcpListener::accept).await.unwrap();
+    });
+}
+
 #[test]
 fn small_parts_are_not_held_back() {
     use crate::sys::testing::int_option;

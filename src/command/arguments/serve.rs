@@ -55,6 +55,10 @@ pub struct Serve {
     pub takeover: Option<String>,
     /// The most connections of a network, if it is said.
     pub max_of_network: Option<usize>,
+    /// MiB of content that all connections may hold.
+    pub memory: Option<u64>,
+    /// The most requests under way.
+    pub max_requests: Option<usize>,
     /// What it may reach as a proxy: nothing if there is none.
     pub proxy: Vec<String>,
     /// Which requests are passed on to servers behind it.
@@ -195,6 +199,9 @@ Protocol:
   --workers N      serve on N threads, which share the addresses (default: one for each processor, at most 256)
   --max-connections-per-network N  connections at a time of one network, the first 24 bits of an IPv4 address or 56 of an IPv6 address,
                    by UDP and TCP together (default: 25,000 for each thread). More are refused
+  --memory MIB     content that all connections hold, by every version of HTTP: a fifth to send, the rest to be read (default: 1,280
+                   for each thread). Beyond it each connection gets less
+  --max-requests N     requests under way at a time, by every version of HTTP (default: 100,000). More are answered with 503
   --server-id HEX  load balancers know this server by this ID of 1 to 14 bytes, and read it from its connection IDs (QUIC-LB)
   --lb-config N    the number of their configuration, 0 to 6 (default: 0)
   --lb-key FILE    their key, 32 hexadecimal digits; without one everybody can tell which server a connection is at
@@ -391,6 +398,11 @@ impl Serve {
                 let number = arguments.number(flag, inline)?;
                 self.max_of_network = Some(usize::try_from(number).unwrap_or(usize::MAX));
             }
+            "--memory" => self.memory = Some(arguments.number(flag, inline)?),
+            "--max-requests" => {
+                let number = arguments.number(flag, inline)?;
+                self.max_requests = Some(usize::try_from(number).unwrap_or(usize::MAX));
+            }
             "--takeover" => self.takeover = Some(arguments.value(flag, inline)?),
             "--proxy" => match arguments.value(flag, inline)? {
                 value if Passing::is_route(&value) => self.passing.add(&value)?,
@@ -527,7 +539,7 @@ mod tests {
     #[test]
     fn serve_in_full() {
         let line = "--listen 0.0.0.0:1 site --listen=[::]:2 --no-tcp --http h:80 --http=i:81 --public-port 8443 --hsts=300;INCLUDEsubDomains --cert c --key k --bodies --dotfiles --key-log l \
-                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --max-connections-per-network 99 --drain 2.5 --state s --retry always --congestion-control bbr --qpack-table 4096 --quic-version 2,1 --log --early-data --name a.example --name=* --server-id 0aff --lb-config=3 --lb-key kf --lb-nonce 14 --takeover t.sock --proxy a.example:443 --proxy=/api=http://b:1 --proxy=10.0.0.0/8:* --proxy-strip --proxy-host backend --proxy-forwarded append --proxy-timeout 1.5 --preferred-address p --preferred-address=q";
+                    --cert=c2 --key k2 --client-ca ca --client-auth optional --client-crl l1 --client-crl=l2 --ocsp o --trace --qlog q --workers=4 --max-connections-per-network 99 --max-requests 98 --memory 97 --drain 2.5 --state s --retry always --congestion-control bbr --qpack-table 4096 --quic-version 2,1 --log --early-data --name a.example --name=* --server-id 0aff --lb-config=3 --lb-key kf --lb-nonce 14 --takeover t.sock --proxy a.example:443 --proxy=/api=http://b:1 --proxy=10.0.0.0/8:* --proxy-strip --proxy-host backend --proxy-forwarded append --proxy-timeout 1.5 --preferred-address p --preferred-address=q";
         let expected = Serve {
             folder: Some("site".into()),
             listen: vec!["0.0.0.0:1".into(), "[::]:2".into()],
@@ -554,6 +566,8 @@ mod tests {
             diagnosis: Diagnosis { key_log: Some("l".into()), trace: true, qlog: Some("q".into()) },
             workers: Some(4),
             max_of_network: Some(99),
+            max_requests: Some(98),
+            memory: Some(97),
             takeover: Some("t.sock".into()),
             proxy: vec!["a.example:443".into(), "10.0.0.0/8:*".into()],
             passing: Passing {

@@ -14,6 +14,7 @@ use crate::server::census::Count;
 use crate::server::ending::Ending;
 use crate::server::event::{OnConnectionEnd, OnEvent, ServerEvent};
 use crate::server::handler::{Answering, Outcome, spawn_each};
+use crate::server::memory::Memory;
 use crate::server::plain::Plain;
 use crate::server::session_protocol::SessionProtocol;
 use crate::server::takeover::Predecessor;
@@ -50,6 +51,7 @@ impl ServerBuilder {
         let (takeover, predecessor) = self.predecessor()?;
         self.succeeds = predecessor.is_some();
         self.policy.begin_to_count(1, MAX_TCP_CONNECTIONS);
+        self.answering.begin_to_count();
         let mut sockets = self.bind_both(1)?;
         sockets.plain = self.bind_plain(predecessor.is_some())?;
         let on_listening = self.on_listening.clone();
@@ -112,6 +114,7 @@ impl ServerBuilder {
     {
         self.policy.share(count)?;
         self.policy.begin_to_count(count, MAX_TCP_CONNECTIONS);
+        self.answering.begin_to_count();
         if count > 1 && !(self.bound.is_empty() && self.bound_tcp.is_empty()) {
             return Err(Error::message(
                 "sockets that are bound already are for one worker; others cannot be bound beside them",
@@ -185,6 +188,7 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         let endpoint = self.endpoint(handover.as_ref())?;
+        let memory = Memory::of(endpoint.quic());
         let given: Vec<Served> = self.names.iter().map(|name| Served::parse(name)).collect::<Result<_, _>>()?;
         let authorities = || AuthoritySource::new(self.certificates(), self.clients.clone(), given.clone());
         let (by_udp, by_tcp, plain) = (authorities(), authorities(), authorities());
@@ -200,9 +204,18 @@ impl ServerBuilder {
         let port = self.public_port.unwrap_or_else(|| preferred_port(link.addresses().iter().take(listening)));
         let plain = Rc::new(Plain { authorities: plain, port, challenges: self.plain.challenges });
         let answer_plain = move |request, reply| plain.clone().answer(request, reply);
+        let answering = Answering { seats: self.answering.seats.clone(), ..Answering::default() };
         let on_plain_request =
-            spawn_each(handle.clone(), answer_plain, on_event.clone(), on_answer.clone(), Answering::default(), None);
-        let on_request = spawn_each(handle.clone(), handler, on_event.clone(), on_answer, self.answering, cut.clone());
+            spawn_each(handle.clone(), answer_plain, on_event.clone(), on_answer.clone(), answering, None, None);
+        let on_request = spawn_each(
+            handle.clone(),
+            handler,
+            on_event.clone(),
+            on_answer,
+            self.answering,
+            cut.clone(),
+            Some(memory.clone()),
+        );
         let on_request = Rc::new(on_request);
         let plain: Vec<SocketAddr> = sockets.plain.iter().map(TcpListener::local_address).collect();
         let parts = Parts {
@@ -216,6 +229,7 @@ impl ServerBuilder {
             max_connections: self.policy.max_connections.unwrap_or(MAX_TCP_CONNECTIONS),
             handshake_timeout: self.transport.handshake_timeout,
             networks,
+            memory: memory.clone(),
         };
         let workers = u32::try_from(ending.workers()).expect("connection IDs name fewer workers");
         let has_tcp = self.tcp || !plain.is_empty() || !sockets.tcp.is_empty();

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::client::opener::Opener;
+use runtime::executor::yield_now;
+use std::cell::Cell;
 
 /// RFC 6455 section 4.1-37, 4.2.1-1, 4.2.2-5, 4.2.2-6, 4.4-1, 10.2-1, 10.2-2, 10.7-4.
 #[test]
@@ -97,6 +99,43 @@ fn the_key_is_of_http1_alone() {
             assert!(matches!(error, Error::TunnelRefused { status } if status.code() == 400), "{error}");
         },
     );
+}
+
+/// RFC 6455 section 4.1-5, 4.1-6: over HTTP/1.1 one is being opened at a time; over the others, which share a connection, all are.
+#[test]
+fn connections_of_http1_are_opened_one_by_one() {
+    const SOCKETS: usize = 5;
+    for version in VERSIONS {
+        let (asked, together) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let most = together.clone();
+        let handler = move |request: Request, reply: Reply| {
+            let (asked, most) = (asked.clone(), most.clone());
+            async move {
+                asked.set(asked.get() + 1);
+                most.set(most.get().max(asked.get()));
+                // Others have the time to ask meanwhile, and where they may, this one waits until they have.
+                for _ in 0..100 {
+                    yield_now().await;
+                }
+                while request.version() != HttpVersion::Http1 && most.get() < SOCKETS {
+                    yield_now().await;
+                }
+                asked.set(asked.get() - 1);
+                WebSocket::accept(request, reply, &WebSocketOptions::new()).await.map(drop)
+            }
+        };
+        over(version, handler, &async |client: Client, url: String, handle: Handle| {
+            let opening = (0..SOCKETS).map(|_| {
+                let socket = client.websocket(&url).connect();
+                handle.spawn(socket)
+            });
+            let opening: Vec<_> = opening.collect();
+            for socket in opening {
+                socket.await.unwrap().unwrap();
+            }
+        });
+        assert_eq!(together.get(), if version == HttpVersion::Http1 { 1 } else { SOCKETS }, "{version}");
+    }
 }
 
 /// RFC 6455 section 4.1-36, 4.1-38, 4.1-39, 4.1-40, 4.1-41, 4.1-42, 4.1-43.

@@ -5,6 +5,9 @@ is over HTTP/3. Then all datagrams vanish on the way, and the page loads all the
 over HTTP/2. What a load went by is asked of the browser
 (`nextHopProtocol` of every resource) and read in the server's log of requests.
 
+Chromium loads a page with 100 parts of mixed kinds over a path that carries a megabyte a second as well, so that they wait for each other. What
+it asked for, how urgently, and in which order the bytes of the answers were sent is read in the server's qlog.
+
 The browsers trust an authority of this run by their own store of certificates. That alone does not lead them to HTTP/3: both take it only
 from servers whose authority is one of the public ones, and each has one setting for others. Chromium's is a list of origins that
 are held to QUIC, whose hosts may have other authorities at every port: a port that nobody asks for is named there. Firefox's is
@@ -38,6 +41,19 @@ addEventListener("load", () => {{
   document.getElementById("verdict").textContent = JSON.stringify({{ counts, drawn }});
 }});
 </script>"""
+# Parts of each kind, and how a page asks for them: stylesheets, scripts that hold up the page, others that do not, fonts, pictures within sight
+# and below, and what a script fetches.
+KINDS = {
+    "style.css": (10, '<link rel="stylesheet" href="/{name}">'), "script.js": (10, '<script src="/{name}"></script>'),
+    "later.js": (15, '<script async src="/{name}"></script>'), "font.woff2": (5, '<link rel="preload" as="font" crossorigin href="/{name}">'),
+    "dot.svg": (30, '<img src="/{name}" alt="">'), "wanted.svg": (5, '<img fetchpriority="high" src="/{name}" alt="">'),
+    "unwanted.svg": (10, '<img fetchpriority="low" src="/{name}" alt="">'), "data.json": (15, '<script>fetch("/{name}")</script>'),
+}
+PART_LEN = 30_000
+# Bytes in a second that the path of that page carries.
+RATE = 1_000_000
+# The least share of bytes that go in the order of urgency: of each sixteen turns one is for those that are less urgent, and some had begun before.
+IN_ORDER = 0.85
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><circle cx="10" cy="10" r="9" fill="green"/></svg>'
 VERDICT = "(document.getElementById('verdict') || {}).textContent"
 
@@ -45,9 +61,9 @@ VERDICT = "(document.getElementById('verdict') || {}).textContent"
 class Relay(threading.Thread):
     """Carries datagrams to a port and back, until it is told to drop them."""
 
-    def __init__(self, port):
+    def __init__(self, port, rate=None):
         super().__init__(daemon=True)
-        self.target, self.drops, self.ways = ("127.0.0.1", port), False, {}
+        self.target, self.drops, self.ways, self.rate = ("127.0.0.1", port), False, {}, rate
         self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.front.bind(("127.0.0.1", 0))
         self.port = self.front.getsockname()[1]
@@ -67,6 +83,9 @@ class Relay(threading.Thread):
     def back(self, client):
         while True:
             datagram = self.ways[client].recv(1 << 16)
+            if self.rate:
+                # What comes too fast waits in the system's buffer, and is lost once that is full.
+                time.sleep(len(datagram) / self.rate)
             if not self.drops:
                 self.front.sendto(datagram, client)
 
@@ -109,7 +128,7 @@ class Browser:
 class Chromium(Browser):
     """By the DevTools protocol over a pair of pipes."""
 
-    def begin(self, home, authority, takes_http3):
+    def begin(self, home, authority, takes_http3, quic_at="localhost:1"):
         store = home / ".pki" / "nssdb"
         store.mkdir(parents=True)
         trust(store, authority)
@@ -118,7 +137,7 @@ class Chromium(Browser):
         command = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
         command += ["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]
         command += ["--host-resolver-rules=MAP localhost 127.0.0.1", f"--user-data-dir={home / 'profile'}"]
-        command += ["--origin-to-force-quic-on=localhost:1"] if takes_http3 else []
+        command += [f"--origin-to-force-quic-on={quic_at}"] if takes_http3 else []
         # The descriptors 3 and 4 are the browser's; a shell puts them there.
         shell = f'exec "$0" "$@" 3<&{commands} 4>&{answers}'
         self.start(["bash", "-c", shell, *command, "--remote-debugging-pipe"], home, pass_fds=(commands, answers))
@@ -274,6 +293,78 @@ class Site:
         self.child.wait()
 
 
+class Mixed(Site):
+    """The page of mixed parts, over a narrow path, with a qlog of the server."""
+
+    def __init__(self, posthaste, work):
+        folder, self.qlogs = work / "site", work / "qlogs"
+        folder.mkdir()
+        self.qlogs.mkdir()
+        parts = []
+        for name, (count, asked) in KINDS.items():
+            stem, ending = name.split(".")
+            for number in range(count):
+                own = f"{stem}{number}.{ending}"
+                parts.append(asked.format(name=own))
+                start = PICTURE if ending == "svg" else ""
+                comment = {"svg": "<!--{}-->", "json": '"{}"'}.get(ending, "/*{}*/")
+                (folder / own).write_text(start + comment.format("x" * PART_LEN))
+        self.count = len(parts)
+        (folder / "index.html").write_text(PAGE.format(pictures="".join(parts)))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.relay = Relay(self.port, RATE)
+        command = [posthaste, "serve", str(folder), "--listen", f"127.0.0.1:{self.port}", "--public-port", str(self.relay.port), "--no-tcp"]
+        command += ["--cert", str(work / "good.pem"), "--key", str(work / "good.key"), "--qlog", str(self.qlogs), "--workers", "1"]
+        self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.child.stdout.readline()
+
+
+class Order:
+    """What the qlog of a connection says of the order in which the bytes of responses were sent."""
+
+    def __init__(self):
+        # By stream: how urgent, bytes sent, whether all are. Then bytes sent while something more urgent waited, by its own urgency.
+        self.urgency, self.sent, self.ended, self.late, self.bytes = {}, {}, set(), {}, {}
+
+    def read(self, file):
+        for line in file.read_text().split("\x1e")[1:]:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                # The server was ended while it wrote.
+                break
+            name, data = event.get("name"), event.get("data", {})
+            if name == "http3:frame_parsed" and data["frame"]["frame_type"] == "headers":
+                fields = {field["name"]: field["value"] for field in data["frame"]["headers"]}
+                found = re.search(r"u=(\d)", fields.get("priority", ""))
+                self.urgency[data["stream_id"]] = int(found.group(1)) if found else 3
+            if name == "quic:packet_sent":
+                for frame in data.get("frames", []):
+                    if frame["frame_type"] == "stream" and frame["stream_id"] in self.urgency:
+                        self.on_sent(frame["stream_id"], frame)
+
+    def on_sent(self, stream, frame):
+        length = frame["raw"]["payload_length"] if "raw" in frame else frame["length"]
+        end, urgency = frame["offset"] + length, self.urgency[stream]
+        fresh = end - self.sent.get(stream, 0)
+        if fresh > 0:
+            # Responses that have begun and are not over: those of others may not have been made yet.
+            waits = any(self.urgency[other] < urgency for other in self.sent if other not in self.ended and other != stream)
+            self.bytes[urgency] = self.bytes.get(urgency, 0) + fresh
+            self.late[urgency] = self.late.get(urgency, 0) + (fresh if waits else 0)
+        self.sent[stream] = max(end, self.sent.get(stream, 0))
+        if frame.get("fin"):
+            self.ended.add(stream)
+
+    def told(self):
+        counts = {}
+        for urgency in self.urgency.values():
+            counts[urgency] = counts.get(urgency, 0) + 1
+        return ", ".join(f"{counts[urgency]} of urgency {urgency}" for urgency in sorted(counts))
+
+
 class Steps:
     def __init__(self, name, browser, site):
         self.name, self.browser, self.site, self.failed = name, browser, site, False
@@ -340,18 +431,51 @@ def try_browser(name, posthaste, work, keep):
     return failed
 
 
+def try_order(posthaste, work, keep):
+    """A page of mixed parts in Chromium, over a narrow path; whether it failed."""
+    folder = work / "order"
+    home = folder / "home"
+    home.mkdir(parents=True)
+    certificates.make(folder)
+    site, browser = Mixed(posthaste, folder), Chromium()
+    steps = Steps("chromium", browser, site)
+    try:
+        browser.begin(home, folder / "authority.pem", True, f"localhost:{site.relay.port}")
+        said = browser.load(f"https://localhost:{site.relay.port}/")
+        counts = said["counts"]
+        steps.tell("a page of mixed parts", f"{counts}", counts == {"h3": site.count + 1})
+        order = Order()
+        # The largest is that of the page; others are of connections that were not used.
+        order.read(max(site.qlogs.iterdir(), key=lambda file: file.stat().st_size))
+        whole, late = sum(order.bytes.values()), sum(order.late.values())
+        share = 1 - late / whole if whole else 0
+        text = f"{order.told()}; of {whole} bytes {share:.1%} were sent while nothing more urgent was under way"
+        steps.tell("order by urgency", text, share >= IN_ORDER and len(set(order.urgency.values())) > 2)
+        if keep:
+            (keep / "chromium-order.png").write_bytes(browser.picture())
+    except (OSError, EOFError, ValueError, TimeoutError) as error:
+        steps.tell("a page of mixed parts", f"{type(error).__name__}: {error}", False)
+    finally:
+        browser.stop()
+        site.stop()
+    return steps.failed
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("posthaste")
-    parser.add_argument("--only", choices=sorted(BROWSERS))
+    parser.add_argument("--only", choices=[*sorted(BROWSERS), "order"])
     parser.add_argument("--keep", type=pathlib.Path, help="a folder for pictures of what the browsers show")
     arguments = parser.parse_args()
     if arguments.keep:
         arguments.keep.mkdir(parents=True, exist_ok=True)
     failed = False
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
-        for name in [arguments.only] if arguments.only else BROWSERS:
-            failed |= try_browser(name, arguments.posthaste, pathlib.Path(work), arguments.keep)
+        for name in [arguments.only] if arguments.only else [*BROWSERS, "order"]:
+            if name == "order":
+                failed |= try_order(arguments.posthaste, pathlib.Path(work), arguments.keep)
+            else:
+                failed |= try_browser(name, arguments.posthaste, pathlib.Path(work), arguments.keep)
     sys.exit(1 if failed else 0)
 
 

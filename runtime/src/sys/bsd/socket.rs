@@ -97,6 +97,11 @@ pub(crate) fn prefer(_socket: BorrowedFd<'_>, _place: Option<u32>) -> io::Result
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Nor has one programs for what is for a socket, short of an accept filter of the kernel's own.
+pub(crate) fn pass_over_newcomers(_socket: BorrowedFd<'_>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Neither system runs programs to choose among sockets.
 pub(crate) fn steer(_socket: BorrowedFd<'_>, _steering: &Steering) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())

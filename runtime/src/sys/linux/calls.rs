@@ -14,8 +14,8 @@ use crate::sys::linux::control::{CONTROL_LEN, Control};
 use crate::sys::linux::errno::{ENOSYS, EPERM};
 use crate::sys::linux::types::{
     EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, EpollEvent, FilterProgram, FilterStep, IoVector, Linger, MSG_DONTWAIT,
-    MSG_ERRQUEUE, MSG_NOSIGNAL, MessageHeader, MultiMessageHeader, SO_ATTACH_REUSEPORT_CBPF, SO_LINGER, SOCK_CLOEXEC,
-    SOCK_NONBLOCK, SOL_SOCKET, SYS_EPOLL_PWAIT2, TimeSpec,
+    MSG_ERRQUEUE, MSG_NOSIGNAL, MessageHeader, MultiMessageHeader, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET,
+    SYS_EPOLL_PWAIT2, TimeSpec,
 };
 
 /// The most datagrams that one call to `send_messages` takes.
@@ -200,14 +200,14 @@ pub(crate) fn reset_on_close(fd: BorrowedFd<'_>) -> io::Result<()> {
     counted(result as isize).map(drop)
 }
 
-/// Has the kernel choose among the sockets that share an address by a program, which it copies.
-pub(crate) fn attach_filter(fd: BorrowedFd<'_>, steps: &[FilterStep]) -> io::Result<()> {
+/// Has the kernel run a program, which it copies, for the socket: of what is for it, or to choose among the sockets that share its address,
+/// as the option says.
+pub(crate) fn attach_filter(fd: BorrowedFd<'_>, option: i32, steps: &[FilterStep]) -> io::Result<()> {
     let len = u16::try_from(steps.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let program = FilterProgram { len, steps: steps.as_ptr() };
     let (value, size) = (&raw const program, size_of::<FilterProgram>() as u32);
     // SAFETY: `value` is readable for the bytes of one `struct sock_fprog`, which points to as many instructions as it says.
-    let result =
-        unsafe { foreign::setsockopt(fd.as_raw_fd(), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, value.cast(), size) };
+    let result = unsafe { foreign::setsockopt(fd.as_raw_fd(), SOL_SOCKET, option, value.cast(), size) };
     counted(result as isize).map(drop)
 }
 

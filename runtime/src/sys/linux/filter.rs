@@ -1,4 +1,5 @@
-//! Programs that the kernel runs on each datagram (classic BPF): which of the sockets that share an address it is for.
+//! Programs that the kernel runs on each packet (classic BPF): which of the sockets that share an address it is for, and whether it is
+//! for any.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -6,7 +7,7 @@ use std::os::fd::BorrowedFd;
 use base::Steering;
 
 use crate::sys::linux::calls::attach_filter;
-use crate::sys::linux::types::FilterStep;
+use crate::sys::linux::types::{FilterStep, SO_ATTACH_FILTER, SO_ATTACH_REUSEPORT_CBPF};
 
 // The codes of instructions: class, size or operation, and mode or operand, as in `linux/bpf_common.h`. A is the
 // accumulator, X the index, k the constant of the instruction, and M the memory of the program.
@@ -36,13 +37,32 @@ const LONG_HEADER: u32 = 0x80;
 pub(crate) fn steer(socket: BorrowedFd<'_>, steering: &Steering) -> io::Result<()> {
     #[cfg(test)]
     crate::sys::refusal::check(crate::sys::refusal::Call::Option)?;
-    attach_filter(socket, &program(steering))
+    attach_filter(socket, SO_ATTACH_REUSEPORT_CBPF, &program(steering))
 }
 
 /// Has the kernel give connections from now on to the socket of this place, of those that share the address of `socket`, in the
 /// order in which they began to listen. Where there is none, or for `None`, it chooses by the addresses.
 pub(crate) fn prefer(socket: BorrowedFd<'_>, place: Option<u32>) -> io::Result<()> {
-    attach_filter(socket, &[FilterStep { code: RETURN, on_true: 0, on_false: 0, k: place.unwrap_or(BY_ADDRESSES) }])
+    let choice = FilterStep { code: RETURN, on_true: 0, on_false: 0, k: place.unwrap_or(BY_ADDRESSES) };
+    attach_filter(socket, SO_ATTACH_REUSEPORT_CBPF, &[choice])
+}
+
+/// Where the flags of TCP are in its header (RFC 9293 section 3.1), and two of them.
+const FLAGS: u32 = 13;
+const SYN: u32 = 0x02;
+const ACK: u32 = 0x10;
+
+/// Has the kernel drop what would begin a connection with a socket that listens. What belongs to one that has begun gets through.
+pub(crate) fn pass_over_newcomers(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let step = |code, k| FilterStep { code, on_true: 0, on_false: 0, k };
+    let steps = [
+        step(LOAD_BYTE, FLAGS),
+        FilterStep { on_true: 1, ..step(JUMP_IF_BITS, ACK) },
+        FilterStep { on_true: 1, ..step(JUMP_IF_BITS, SYN) },
+        step(RETURN, u32::MAX),
+        step(RETURN, 0),
+    ];
+    attach_filter(socket, SO_ATTACH_FILTER, &steps)
 }
 
 /// [`Steering::worker`], in the kernel's words. Byte 0 is the first of the UDP payload.

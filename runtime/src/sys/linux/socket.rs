@@ -18,7 +18,7 @@ use crate::sys::linux::types::{
 };
 use crate::sys::options::SocketOptions;
 
-pub(crate) use crate::sys::linux::filter::{prefer, steer};
+pub(crate) use crate::sys::linux::filter::{pass_over_newcomers, prefer, steer};
 
 /// The kernel spreads peers over sockets that share an address.
 pub(crate) const SPREADS: bool = true;

@@ -21,6 +21,7 @@ pub(crate) const SO_RCVBUF: i32 = 8;
 pub(crate) const SO_KEEPALIVE: i32 = 9;
 pub(crate) const SO_LINGER: i32 = 13;
 pub(crate) const SO_REUSEPORT: i32 = 15;
+pub(crate) const SO_ATTACH_FILTER: i32 = 26;
 pub(crate) const SO_ATTACH_REUSEPORT_CBPF: i32 = 51;
 
 pub(crate) const SOL_IP: i32 = 0;
