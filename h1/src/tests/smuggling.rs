@@ -67,6 +67,14 @@ fn where_a_request_ends_is_said_in_one_way() {
         ("content-length : 5", Violation::FieldLine),
         ("transfer-encoding : chunked", Violation::FieldLine),
         ("transfer-encoding\t: chunked", Violation::FieldLine),
+        ("transfer-encoding: cow\r\ntransfer-encoding: chunked", Violation::UnknownCoding),
+        ("transfer-encoding: chunked\0", Violation::Malformed(Malformed::FieldValue)),
+        ("transfer-encoding\x0b: chunked", Violation::Malformed(Malformed::FieldName)),
+        ("\0transfer-encoding: chunked", Violation::Malformed(Malformed::FieldName)),
+        ("content-length: 5\x0b", Violation::Malformed(Malformed::FieldValue)),
+        ("content-length: 5_0", bad_length),
+        ("content-length: \u{a0}5", bad_length),
+        ("content-length: 5;", bad_length),
     ] {
         assert_eq!(violation(&with_fields(fields)), expected, "{fields:?}");
     }
@@ -153,6 +161,17 @@ fn chunks_that_are_none_end_the_request() {
         ("0x5\r\nhello\r\n0\r\n\r\n", Violation::ChunkSize),
         ("+5\r\nhello\r\n0\r\n\r\n", Violation::ChunkSize),
         ("5\nhello\r\n0\r\n\r\n", Violation::LineEnding),
+        // An extension that ends before its line does, for whoever takes a line feed for the end.
+        ("5;\nhello\r\n0\r\n\r\n", Violation::LineEnding),
+        ("5;x\ry\r\nhello\r\n0\r\n\r\n", Violation::LineEnding),
+        // Content whose end is taken for granted, by whoever skips two bytes or one.
+        ("5\r\nhello\n0\r\n\r\n", Violation::LineEnding),
+        ("5\r\nhelloXX0\r\n\r\n", Violation::ChunkEnd),
+        ("5\r\nhello\r\r\n0\r\n\r\n", Violation::ChunkEnd),
+        ("\r\n5\r\nhello\r\n0\r\n\r\n", Violation::ChunkSize),
+        (";x\r\nhello\r\n0\r\n\r\n", Violation::ChunkSize),
+        ("-0\r\n\r\n", Violation::ChunkSize),
+        ("5_\r\nhello\r\n0\r\n\r\n", Violation::ChunkSize),
         ("5\r\nhello0\r\n\r\n", Violation::ChunkEnd),
         ("ffffffffffffffff\r\n", Violation::ChunkSize),
         ("10000000000000005\r\nhello\r\n0\r\n\r\n", Violation::ChunkSize),
