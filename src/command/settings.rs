@@ -68,15 +68,6 @@ pub fn builder(
     for address in plain_addresses(&arguments.http)? {
         builder = builder.redirect_http(address);
     }
-    if let Some(most) = arguments.max_of_network {
-        builder = builder.max_connections_per_network(most);
-    }
-    if let Some(mebibytes) = arguments.memory {
-        builder = builder.memory(mebibytes.saturating_mul(1 << 20));
-    }
-    if let Some(most) = arguments.max_requests {
-        builder = builder.max_requests(most);
-    }
     if let Some(port) = arguments.public_port {
         builder = builder.public_port(port);
     }
@@ -107,7 +98,21 @@ pub fn builder(
     if let Some(folder) = &arguments.state {
         builder = builder.state(folder)?;
     }
-    Ok(listened(with_tunnels(builder, arguments), arguments.log, listeners))
+    Ok(listened(with_limits(with_tunnels(builder, arguments), arguments), arguments.log, listeners))
+}
+
+/// The same with bounds on what all clients together may have.
+fn with_limits(mut builder: ServerBuilder, arguments: &Serve) -> ServerBuilder {
+    if let Some(most) = arguments.max_of_network {
+        builder = builder.max_connections_per_network(most);
+    }
+    if let Some(most) = arguments.max_requests {
+        builder = builder.max_requests(most);
+    }
+    if let Some(mebibytes) = arguments.memory {
+        builder = builder.memory(mebibytes.saturating_mul(1 << 20));
+    }
+    builder
 }
 
 /// The same with what takes tunnels: a proxy, and servers behind this one, for whom WebSocket comes as an extended CONNECT in every

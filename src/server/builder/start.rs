@@ -2,6 +2,7 @@
 
 use crate::client::{take_datagrams, with_datagrams};
 use crate::error::Error;
+use crate::exchange::calls::OnRequest;
 use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
 use crate::http3::door;
@@ -202,20 +203,10 @@ impl ServerBuilder {
         let cut = self.answering.names_cut.then(Rc::<UnderWay>::default);
         let on_answer = self.on_answer.map(|shared| Rc::new(move |answer: &Answer<'_>| shared(answer)) as Rc<OnAnswer>);
         let port = self.public_port.unwrap_or_else(|| preferred_port(link.addresses().iter().take(listening)));
-        let plain = Rc::new(Plain { authorities: plain, port, challenges: self.plain.challenges });
-        let answer_plain = move |request, reply| plain.clone().answer(request, reply);
-        let answering = Answering { seats: self.answering.seats.clone(), ..Answering::default() };
-        let on_plain_request =
-            spawn_each(handle.clone(), answer_plain, on_event.clone(), on_answer.clone(), answering, None, None);
-        let on_request = spawn_each(
-            handle.clone(),
-            handler,
-            on_event.clone(),
-            on_answer,
-            self.answering,
-            cut.clone(),
-            Some(memory.clone()),
-        );
+        let plain = Plain { authorities: plain, port, challenges: self.plain.challenges };
+        let on_plain_request = send_on(handle, plain, &on_event, &on_answer, &self.answering);
+        let (executor, answering, held) = (handle.clone(), self.answering, Some(memory.clone()));
+        let on_request = spawn_each(executor, handler, on_event.clone(), on_answer, answering, cut.clone(), held);
         let on_request = Rc::new(on_request);
         let plain: Vec<SocketAddr> = sockets.plain.iter().map(TcpListener::local_address).collect();
         let parts = Parts {
@@ -229,23 +220,21 @@ impl ServerBuilder {
             max_connections: self.policy.max_connections.unwrap_or(MAX_TCP_CONNECTIONS),
             handshake_timeout: self.transport.handshake_timeout,
             networks,
-            memory: memory.clone(),
+            memory,
         };
         let workers = u32::try_from(ending.workers()).expect("connection IDs name fewer workers");
         let has_tcp = self.tcp || !plain.is_empty() || !sockets.tcp.is_empty();
         let tcp = has_tcp.then(|| Tcp::new(handle, parts));
         if let Some(tcp) = &tcp {
             open_doors(handle, tcp, (sockets.tcp, sockets.plain), self.public_port, workers)?;
-        }
-        if let Some(tcp) = tcp.as_ref().filter(|_| self.succeeds) {
-            tcp.spread_after(takeover::PATIENCE);
+            if self.succeeds {
+                tcp.spread_after(takeover::PATIENCE);
+            }
         }
         raw_session::serve(&link, serve_sessions(self.protocols, handle.clone(), link.event_sink()));
-        door::serve(
-            &link,
-            by_udp,
-            Box::new(move |exchange, head, authorities| on_request(exchange, head, authorities)),
-        );
+        let on_request: OnRequest =
+            Box::new(move |exchange, head, authorities| on_request(exchange, head, authorities));
+        door::serve(&link, by_udp, on_request);
         Ok(Server {
             link,
             tcp,
@@ -467,6 +456,20 @@ impl ServerBuilder {
         let single = || Arc::new(self.identity.clone()) as Arc<dyn Resolver>;
         self.resolver.clone().unwrap_or_else(single)
     }
+}
+
+/// Who is given requests that come without TLS. They are counted with the others.
+fn send_on(
+    handle: &Handle,
+    plain: Plain,
+    on_event: &Option<Rc<OnEvent>>,
+    on_answer: &Option<Rc<OnAnswer>>,
+    of_others: &Answering,
+) -> OnRequest {
+    let plain = Rc::new(plain);
+    let answer = move |request, reply| plain.clone().answer(request, reply);
+    let answering = Answering { seats: of_others.seats.clone(), ..Answering::default() };
+    spawn_each(handle.clone(), answer, on_event.clone(), on_answer.clone(), answering, None, None)
 }
 
 /// Takes connections by TCP, with TLS and without. Where clients come by another port, that is what they are told.
