@@ -346,7 +346,7 @@ class Order:
                         self.on_sent(frame["stream_id"], frame)
 
     def on_sent(self, stream, frame):
-        length = frame["raw"]["payload_length"] if "raw" in frame else frame["length"]
+        length = frame["raw"]["length"]
         end, urgency = frame["offset"] + length, self.urgency[stream]
         fresh = end - self.sent.get(stream, 0)
         if fresh > 0:
