@@ -118,10 +118,12 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
         if any || again {
             (self.on_progress)(&mut self.machine.borrow_mut(), now);
         }
+        // After each turn, and not only before a wait: whoever has the next one works in the same memory, which is in the caches, and a
+        // hundred connections with something to do need no more of it than one.
+        self.duplex.give_back(&mut self.memory.borrow_mut());
         if again {
             return true;
         }
-        self.duplex.give_back(&mut self.memory.borrow_mut());
         self.notice.on_wait(context);
         let deadline = self.machine.borrow().deadline();
         self.deadline.poll(deadline, context).is_ready()

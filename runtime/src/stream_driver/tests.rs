@@ -252,3 +252,30 @@ fn what_comes_after_a_read_that_took_all_is_noticed() {
         }
     }
 }
+
+/// Connections that have something to do at the same time work one after the other, in the memory of one.
+#[test]
+fn many_connections_work_in_the_buffers_of_one() {
+    const CONNECTIONS: usize = 40;
+    let executor = Executor::new().unwrap();
+    let (handle, memory) = (executor.handle().clone(), Rc::<RefCell<StreamMemory>>::default());
+    let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let connections: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let mut peer = StdTcpStream::connect(listener.local_address()).unwrap();
+            // All are there before anybody has a turn.
+            peer.write_all(b"hello").unwrap();
+            let stream = handle.watch(listener.accept().unwrap()).unwrap();
+            let machine = Rc::new(RefCell::new(Talker::default()));
+            let (driver, _) = StreamDriver::new(&handle, stream, machine.clone(), memory.clone(), |_, _| ());
+            (peer, machine, handle.spawn_driver(driver))
+        })
+        .collect();
+    let all_heard = async {
+        while connections.iter().any(|(_, machine, _)| machine.borrow().heard != b"hello") {
+            yield_now().await;
+        }
+    };
+    executor.block_on(handle.timeout(Duration::from_secs(20), all_heard)).expect("it comes");
+    assert_eq!(memory.borrow().spare_count(), 2, "one for what comes, and one for what goes");
+}
