@@ -85,6 +85,9 @@ fn openssl(folder: &Path, arguments: &[&str]) {
     assert!(openssl.status().expect("openssl is there").success(), "{arguments:?}");
 }
 
+/// What version 153 does not do: a page of it is told of an aborted stream without its code, and not that nobody reads what it writes.
+const NOT_OF_FIREFOX: [&str; 2] = ["streams-close: abort has a code", "streams-close: cancel has a code"];
+
 /// Firefox has to believe the server for the page itself: it is given an authority. Sessions go by the hash all the same.
 #[test]
 #[ignore = "needs Firefox and certutil"]
@@ -118,7 +121,8 @@ fn firefox_runs_every_case() {
         command.args(["--headless", "--no-remote", "--profile"]).arg(&profile).arg(page);
         command
     });
-    assert!(results.lines().all(|line| line.contains(": ok (")), "{results}");
+    let is_good = |line: &str| line.contains(": ok (") || NOT_OF_FIREFOX.iter().any(|case| line.starts_with(case));
+    assert!(results.lines().all(is_good), "{results}");
 }
 
 /// An interpreter that has aioquic.
@@ -266,9 +270,11 @@ fn wtransport_is_served() {
 #[ignore = "needs tests/peers/webtransport"]
 fn wtransport_serves() {
     peer_as_server("wtransport", async |client, url| {
-        let session = client.webtransport(&format!("{url}/closes")).connect().await?;
-        // It closes the connection, with a code that is none of HTTP/3.
-        let end = session.closed().await;
+        // It closes the connection, with a code that is none of HTTP/3, and may do so before its answer has gone.
+        let end = match client.webtransport(&format!("{url}/closes")).connect().await {
+            Ok(session) => session.closed().await.map(drop),
+            Err(error) => Err(error),
+        };
         let code = |reason: &CloseReason| match reason {
             CloseReason::PeerApplication { code, reason } => Some((code.value(), reason.clone())),
             _ => None,
