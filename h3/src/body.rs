@@ -3,6 +3,7 @@
 use crate::compression::headers_frame;
 use crate::connection::Connection;
 use crate::error_code;
+use crate::event::Event;
 use crate::exchange::{Progress, advance};
 use crate::request_stream::RequestStream;
 use crate::trace;
@@ -10,7 +11,7 @@ use crate::transport::{Read, Transport};
 use crate::violation::Violation;
 use base::{Bytes, Side, StreamId, VarInt};
 use http::Fields;
-use http::exchange::{Body, Reason, ReceivePhase, SendError, SendPhase};
+use http::exchange::{self, Body, Reason, ReceivePhase, SendError, SendPhase};
 
 const IS_READ: &str = "a stream that is being read is there";
 
@@ -194,14 +195,25 @@ impl Connection {
     }
 
     /// To be called after `read_body` gave content: if that was the last, the events that end the message come now, and
-    /// `read_body` need not be called again. A whole response is so received with one visit.
-    pub fn look_for_end(&mut self, transport: &mut impl Transport, id: StreamId) {
+    /// `read_body` need not be called again. A whole response is so received with one visit. True if the end is all that there is to
+    /// tell: this tells it then, and no event does.
+    pub fn look_for_end(&mut self, transport: &mut impl Transport, id: StreamId) -> bool {
         let ends_frame = |stream: &RequestStream| {
             stream.receive.message.phase() == ReceivePhase::Body && stream.receive.body_left() == 0
         };
-        if self.streams.get(id).is_some_and(|stream| ends_frame(stream)) {
-            self.read_past_frame(transport, id);
+        let is_due = self.streams.get(id).is_some_and(|stream| ends_frame(stream));
+        is_due && self.read_past_frame(transport, id) == Past::End && self.take_end(id)
+    }
+
+    /// The event that a message has ended, if no other is before it. Where there are sessions each event is heard by them.
+    fn take_end(&mut self, id: StreamId) -> bool {
+        let events = &mut self.shared.events;
+        let end = Event::Exchange(id, exchange::Event::Finished);
+        let is_alone = self.shared.config.webtransport.is_none() && events.len() == 1 && events.front() == Some(&end);
+        if is_alone {
+            events.clear();
         }
+        is_alone
     }
 
     /// At the end of a DATA frame: another one, trailers or the end may follow. The application is reading, so content

@@ -19,6 +19,7 @@ pub(crate) mod send_buffer;
 pub(crate) mod send_memory;
 pub(crate) mod send_state;
 pub(crate) mod send_window;
+pub(crate) mod short_queue;
 pub(crate) mod streams;
 
 pub use chunks::{Chunks, Lent};

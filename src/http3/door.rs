@@ -9,7 +9,7 @@ use crate::server::authorities::AuthoritySource;
 use crate::webtransport::door::SessionDoor;
 use base::{Bytes, StreamId};
 use h3::OverQuic;
-use http::exchange::{Body, DatagramError, Reason, SendError};
+use http::exchange::{Body, DatagramError, Event, Reason, SendError};
 use http::{Fields, Priority, ResponseHead};
 use quic::ConnectionHandle;
 use runtime::Handle;
@@ -85,13 +85,15 @@ impl Door for Stream {
     }
 
     fn read(&self, max: usize) -> Option<Body> {
-        self.with(|http, transport, id| {
+        let (part, is_last) = self.with(|http, transport, id| {
             let part = http.read_body(transport, id, max);
-            if matches!(part, Body::Data(_)) {
-                http.look_for_end(transport, id);
-            }
-            part
-        })
+            let is_last = matches!(part, Body::Data(_)) && http.look_for_end(transport, id);
+            (part, is_last)
+        })?;
+        if is_last && let Some(exchange) = self.known.exchange(self.id) {
+            exchange.on_event(Event::Finished);
+        }
+        Some(part)
     }
 
     fn finish(&self, trailers: Option<&Fields>) -> Result<(), SendError> {

@@ -231,14 +231,25 @@ fn the_end_is_told_with_the_last_content_to_those_who_look() {
     for (max, expected, is_last) in [(2, &b"on"[..], false), (9, b"e", false), (9, b"two", true)] {
         let part = script.connection.read_body(&mut script.transport, id(0), max);
         assert_eq!(part, Body::Data(Bytes::copy_from_slice(expected)));
-        script.connection.look_for_end(&mut script.transport, id(0));
-        let events: &[Event] = if is_last { &[Event::Exchange(id(0), exchange::Event::Finished)] } else { &[] };
-        assert_eq!(script.events(), events);
+        assert_eq!(script.connection.look_for_end(&mut script.transport, id(0)), is_last);
+        assert_eq!(script.events(), []);
     }
     assert!(script.connection.streams.is_empty());
+    // What is to be told before the end is told first, and so the end as well.
+    let mut script = asked();
+    script.feed_and_end(0, &[response.clone(), headers(&[("x-sum", "1")])].concat());
+    script.events();
+    assert!(matches!(script.connection.read_body(&mut script.transport, id(0), 9), Body::Data(_)));
+    assert!(!script.connection.look_for_end(&mut script.transport, id(0)));
+    assert!(matches!(script.connection.read_body(&mut script.transport, id(0), 9), Body::Data(_)));
+    assert!(!script.connection.look_for_end(&mut script.transport, id(0)));
+    assert!(matches!(
+        script.events()[..],
+        [Event::Exchange(_, exchange::Event::Trailers(_)), Event::Exchange(_, exchange::Event::Finished)]
+    ));
     // Before a response has come there is nothing to look at.
     let mut script = asked();
-    script.connection.look_for_end(&mut script.transport, id(0));
+    assert!(!script.connection.look_for_end(&mut script.transport, id(0)));
     assert_eq!(script.events(), []);
     script.feed(0, &response);
     assert!(matches!(

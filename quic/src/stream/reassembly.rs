@@ -9,7 +9,8 @@
 //! bytes plus at most `MERGE` old ones. Knows nothing of flow control: the caller bounds offsets.
 
 use super::chunks::{CHUNK, Chunks};
-use alloc::collections::{BTreeMap, VecDeque};
+use super::short_queue::ShortQueue;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use base::{Buffer, Bytes};
 
@@ -29,7 +30,7 @@ pub struct TooFragmented;
 #[derive(Debug, Default)]
 pub struct Reassembly {
     // Closed chunks, next to be read first; never empty ones.
-    chunks: VecDeque<Bytes>,
+    chunks: ShortQueue<Bytes>,
     // The open chunk after them, and how much of it was read.
     open: Buffer,
     open_read: usize,
@@ -362,7 +363,8 @@ mod tests {
                 assert_eq!(read, buffer.read_offset());
                 let waiting: usize = buffer.segments.values().map(Vec::len).sum();
                 assert_eq!(buffer.waiting, waiting);
-                let here: usize = buffer.chunks.iter().map(|chunk| chunk.len()).sum();
+                let here: usize =
+                    (0..buffer.chunks.len()).filter_map(|index| buffer.chunks.get(index)).map(Bytes::len).sum();
                 assert_eq!(here + buffer.open.len() - buffer.open_read, (buffer.contiguous - read) as usize);
                 let mut before = buffer.contiguous;
                 for (start, segment) in &buffer.segments {

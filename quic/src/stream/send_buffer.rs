@@ -6,8 +6,8 @@
 //!
 //! Invariants: `base <= next <= end`; `lost` and `acked` lie within `base..next` and do not overlap.
 
+use super::short_queue::ShortQueue;
 use crate::ranges::RangeSet;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use base::Bytes;
 use core::ops::Range;
@@ -32,7 +32,7 @@ impl Chunk {
 /// The buffer.
 #[derive(Debug, Default)]
 pub(crate) struct SendBuffer {
-    chunks: VecDeque<Chunk>,
+    chunks: ShortQueue<Chunk>,
     // The last bytes, still growing: `end - open.len()..end`.
     open: Vec<u8>,
     base: u64,
@@ -314,7 +314,7 @@ mod tests {
         }
         assert_eq!(buffer.chunks.len(), 10);
         assert_eq!(buffer.on_acked(0..100), 1000);
-        assert!(buffer.is_acked() && buffer.chunks.is_empty() && buffer.acked.is_empty());
+        assert!(buffer.is_acked() && buffer.chunks.len() == 0 && buffer.acked.is_empty());
     }
 
     #[test]
@@ -417,7 +417,7 @@ mod tests {
                 buffer.on_sent(range.clone());
                 buffer.on_acked(range);
             }
-            assert!(buffer.is_acked() && buffer.chunks.is_empty());
+            assert!(buffer.is_acked() && buffer.chunks.len() == 0);
         }
     }
 }
