@@ -85,15 +85,15 @@ impl Door for Stream {
     }
 
     fn read(&self, max: usize) -> Option<Body> {
-        let (part, is_last) = self.with(|http, transport, id| {
+        self.with(|http, transport, id| {
             let part = http.read_body(transport, id, max);
             let is_last = matches!(part, Body::Data(_)) && http.look_for_end(transport, id);
-            (part, is_last)
-        })?;
-        if is_last && let Some(exchange) = self.known.exchange(self.id) {
-            exchange.on_event(Event::Finished);
-        }
-        Some(part)
+            // Told at once: the connection may have been kept for this alone, and then it is over behind this call.
+            if is_last && let Some(exchange) = self.known.exchange(id) {
+                exchange.on_event(Event::Finished);
+            }
+            part
+        })
     }
 
     fn finish(&self, trailers: Option<&Fields>) -> Result<(), SendError> {

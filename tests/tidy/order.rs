@@ -25,12 +25,12 @@ type Edges = BTreeMap<usize, String>;
 /// Methods of the standard library's types that ours have as well: by their name alone one cannot tell.
 const OF_STD: &str =
     "abs all and any append as_bytes as_mut as_ref as_slice back bytes capacity chain chars clear clone close cmp
-    collect contains copied count create dedup default drain end entry extend extend_from_slice field file_name
-    fill filter find finish first flush fmt fold from front get get_mut hash index insert into is_empty is_err
-    is_none is_ok is_some iter iter_mut join keys last len lines lock map max min name new next open parse peek
-    poll pop position push range read remaining remove replace resize retain rev send set shutdown skip sort split
-    split_at split_off split_to start status step swap take then to_vec truncate unwrap update values wake write
-    write_all zip";
+    collect contains copied count create dedup default drain end entry extend extend_from_slice field
+    file_name fill filter find finish first flush fmt fold from front get get_mut hash index insert into
+    is_empty is_err is_none is_ok is_some iter iter_mut join keys last len lines lock map max min name new
+    next open parse partition_point peek poll pop pop_back pop_front position push push_back range read
+    remaining remove replace resize retain rev send set shutdown skip sort split split_at split_off split_to
+    start status step swap take then to_vec truncate unwrap update values wake write write_all zip";
 
 impl<'a> Crate<'a> {
     /// Of the product's files of one crate. `elsewhere`: names of methods that types of other crates have.

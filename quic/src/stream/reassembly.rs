@@ -9,8 +9,7 @@
 //! bytes plus at most `MERGE` old ones. Knows nothing of flow control: the caller bounds offsets.
 
 use super::chunks::{CHUNK, Chunks};
-use super::short_queue::ShortQueue;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use base::{Buffer, Bytes};
 
@@ -30,10 +29,9 @@ pub struct TooFragmented;
 #[derive(Debug, Default)]
 pub struct Reassembly {
     // Closed chunks, next to be read first; never empty ones.
-    chunks: ShortQueue<Bytes>,
-    // The open chunk after them, and how much of it was read.
+    chunks: VecDeque<Bytes>,
+    // The open chunk after them, of which nothing was read.
     open: Buffer,
-    open_read: usize,
     // Everything below was handed out; everything below `contiguous` is here.
     read: u64,
     // Where the reader had last read all there was, and how much came between that and the time before.
@@ -214,14 +212,12 @@ impl Reassembly {
         }
     }
 
-    /// What the open chunk holds that was not read; then there is none.
+    /// What the open chunk holds; then there is none.
     fn take_open(&mut self) -> Bytes {
         if self.open.is_empty() {
             return Bytes::new();
         }
-        let mut bytes = core::mem::take(&mut self.open).freeze();
-        bytes.advance(core::mem::take(&mut self.open_read));
-        bytes
+        core::mem::take(&mut self.open).freeze()
     }
 
     /// Moves segments that became contiguous to the chunks.
@@ -363,9 +359,8 @@ mod tests {
                 assert_eq!(read, buffer.read_offset());
                 let waiting: usize = buffer.segments.values().map(Vec::len).sum();
                 assert_eq!(buffer.waiting, waiting);
-                let here: usize =
-                    (0..buffer.chunks.len()).filter_map(|index| buffer.chunks.get(index)).map(Bytes::len).sum();
-                assert_eq!(here + buffer.open.len() - buffer.open_read, (buffer.contiguous - read) as usize);
+                let here: usize = buffer.chunks.iter().map(|chunk| chunk.len()).sum();
+                assert_eq!(here + buffer.open.len(), (buffer.contiguous - read) as usize);
                 let mut before = buffer.contiguous;
                 for (start, segment) in &buffer.segments {
                     assert!(*start >= before && !segment.is_empty());

@@ -34,11 +34,6 @@ impl<T> ShortQueue<T> {
         self.first.as_ref()
     }
 
-    /// The same, to be changed.
-    pub(crate) const fn front_mut(&mut self) -> Option<&mut T> {
-        self.first.as_mut()
-    }
-
     /// Adds an entry behind all others.
     pub(crate) fn push_back(&mut self, entry: T) {
         match self.first {
@@ -86,7 +81,6 @@ mod tests {
                 _ => assert_eq!(queue.pop_back(), model.pop_back()),
             }
             assert_eq!((queue.len(), queue.front()), (model.len(), model.front()));
-            assert_eq!(queue.front_mut(), model.front_mut());
             for index in 0..=model.len() {
                 assert_eq!(queue.get(index), model.get(index));
             }
