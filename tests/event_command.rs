@@ -5,106 +5,17 @@
 #[allow(dead_code)] // of a server of files
 mod serving;
 
-use serving::{Folder, posthaste};
+mod event_serving;
+mod support;
+
+use event_serving::{Serving, folder, ids, inject, text};
+use posthaste::Identity;
+use serving::posthaste;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
-
-/// A server as a process, killed if nothing else ends it.
-struct Serving {
-    child: Child,
-    url: String,
-    certificate: String,
-}
-
-impl Serving {
-    fn start(folder: &Folder, listen: &str, arguments: &[&str]) -> Serving {
-        let mut child = posthaste()
-            .args(["events", "serve", "--listen", listen, "--registry", "registry"])
-            .args(arguments)
-            .current_dir(folder.path())
-            .env("TMPDIR", folder.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (mut url, mut certificate) = (String::new(), String::new());
-        for line in BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap) {
-            if let Some(at) = line.strip_prefix("listening on ") {
-                at.clone_into(&mut url);
-            }
-            if let Some(file) = line.strip_prefix("clients trust it with --ca ") {
-                // The last line.
-                file.clone_into(&mut certificate);
-                break;
-            }
-        }
-        if url.is_empty() {
-            let mut said = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-            panic!("it does not say where it listens: {said}");
-        }
-        Serving { child, url, certificate }
-    }
-
-    /// The command with these arguments, the client's name and its token.
-    fn client(&self, client: &str, arguments: &[&str]) -> Command {
-        let mut command = posthaste();
-        command.arg("events").args(arguments).args(["--ca", &self.certificate, "--client", client]);
-        command.env("POSTHASTE_EVENTS_TOKEN", format!("{client}-secret"));
-        command
-    }
-
-    fn run(&self, client: &str, arguments: &[&str]) -> Output {
-        self.client(client, arguments).output().unwrap()
-    }
-
-    fn address(&self) -> String {
-        self.url.trim_start_matches("https://").trim_end_matches("/events").to_owned()
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn folder() -> Folder {
-    let folder = Folder::new();
-    folder.write("registry", b"both * publish,fetch plain:both-secret\nroot * all plain:root-secret\n");
-    folder
-}
-
-#[track_caller]
-fn text(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn inject(serving: &Serving, namespace: &str, lines: &str) -> Output {
-    let mut child = serving
-        .client("both", &["inject", &serving.url, namespace])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
-}
-
-fn ids(lines: &str) -> Vec<String> {
-    let id = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_str().unwrap().to_owned();
-    lines.lines().map(id).collect()
-}
+use support::Authority;
 
 #[test]
 fn h14_every_command_works_over_the_network() {
@@ -147,6 +58,20 @@ fn h14_every_command_works_over_the_network() {
     let measured = text(&serving.run("both", &[&bench[..], &["--json"]].concat()));
     let measured: serde_json::Value = serde_json::from_str(&measured).unwrap();
     assert_eq!((&measured["stored"], &measured["delivered"]), (&2000.into(), &2000.into()), "{measured}");
+}
+
+/// Who publishes and who consumes may be on different threads of the server.
+#[test]
+fn several_workers_are_one_server() {
+    let folder = folder();
+    let mut serving = Serving::start(&folder, "127.0.0.1:0", &["--in-memory", "--workers", "3"]);
+    let url = format!("quic://{}", serving.address());
+    let bench = ["bench", &url, "bench", "-n", "600", "--publishers", "6", "--consumers", "6", "--json"];
+    let measured: serde_json::Value = serde_json::from_str(&text(&serving.run("both", &bench))).unwrap();
+    assert_eq!((&measured["stored"], &measured["delivered"]), (&600.into(), &600.into()), "{measured}");
+    assert!(text(&serving.run("root", &["queues", &url])).contains("bench: 600 events"));
+    serving.signal("-INT");
+    assert!(serving.child.wait().unwrap().success());
 }
 
 #[test]
@@ -218,6 +143,70 @@ fn h4_the_registry_is_read_again_at_a_signal_and_from_the_variable() {
     let _ = child.kill();
     let _ = child.wait();
     text(&checked);
+}
+
+/// A client of an authority that the server trusts is whom the registry knows by its certificate, and needs no token.
+#[test]
+fn h3_a_certificate_shows_who_a_client_is() {
+    let folder = folder();
+    let (ours, other) = (Authority::new("ours"), Authority::new("other"));
+    folder.write("ca.pem", ours.pem().as_bytes());
+    let mut registry = "both * publish,fetch plain:both-secret\n".to_owned();
+    for (name, authority) in [("known", &ours), ("unknown", &ours), ("foreign", &other)] {
+        let (certificate, key) = authority.client_pem(&format!("{name}.example"), false);
+        folder.write(&format!("{name}.pem"), certificate.as_bytes());
+        folder.write(&format!("{name}.key"), key.as_bytes());
+        if name != "unknown" {
+            let hash = Identity::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap().certificate_sha256();
+            let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            registry.push_str(&format!("{name} orders publish,fetch certificate:{digits}\n"));
+        }
+    }
+    folder.write("registry", registry.as_bytes());
+    let serving = Serving::start(&folder, "127.0.0.1:0", &["--in-memory", "--client-ca", "ca.pem"]);
+    let without_http = format!("quic://{}", serving.address());
+    let shown = |client: &str, name: &str, arguments: &[&str]| {
+        let mut command = serving.client(client, arguments);
+        command.args(["--cert", &format!("{name}.pem"), "--key", &format!("{name}.key")]).current_dir(folder.path());
+        command.env_remove("POSTHASTE_EVENTS_TOKEN").output().unwrap()
+    };
+    text(&inject(&serving, "orders", "{\"id\":\"a\"}\n"));
+    text(&inject(&serving, "bills", "{\"id\":\"b\"}\n"));
+    for url in [serving.url.as_str(), &without_http] {
+        assert_eq!(ids(&text(&shown("known", "known", &["tail", url, "orders"]))), ["a"], "{url}");
+        let refused = |client: &str, name: &str, namespace: &str| {
+            let output = shown(client, name, &["tail", url, namespace]);
+            assert!(!output.status.success(), "{client} by {name} on {url}");
+            String::from_utf8(output.stderr).unwrap()
+        };
+        let said = refused("known", "known", "bills");
+        assert!(said.contains("bills"), "its rights are those of the registry: {said}");
+        // Another name, another certificate of the same authority, and one of an authority that is not trusted.
+        for (client, name) in [("both", "known"), ("known", "unknown"), ("foreign", "foreign")] {
+            let said = refused(client, name, "orders");
+            assert!(said.contains("no client of this name has this token"), "{client} by {name} on {url}: {said}");
+        }
+    }
+    // Who has a token shows that.
+    assert_eq!(ids(&text(&serving.run("both", &["tail", &without_http, "orders"]))), ["a"]);
+}
+
+#[test]
+fn the_status_page_is_served_at_the_root_and_may_talk_to_its_server_alone() {
+    let folder = folder();
+    let serving = Serving::start(&folder, "127.0.0.1:0", &["--in-memory"]);
+    let get = |path: &str, arguments: &[&str]| {
+        let url = format!("https://{}{path}", serving.address());
+        posthaste().args(["get", &url, "--ca", &serving.certificate]).args(arguments).output().unwrap()
+    };
+    let page = text(&get("/", &[]));
+    assert!(page.starts_with("<!doctype html>") && page.contains("new WebTransport("), "{page}");
+    assert!(!page.contains("src=") && !page.contains("http:"), "it is one file");
+    let head = text(&get("/", &["--head"]));
+    for line in ["content-type: text/html; charset=utf-8", "content-security-policy: default-src 'none'"] {
+        assert!(head.contains(line), "{line} is missing in {head}");
+    }
+    assert!(!get("/other", &["--fail"]).status.success());
 }
 
 #[test]

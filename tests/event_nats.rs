@@ -1,10 +1,17 @@
 //! The store on NATS JetStream, against a server that `tests/peers/run nats` has started.
 
+#[path = "command/serving.rs"]
+#[allow(dead_code)] // of a server of files
+mod serving;
+
 mod event_promises;
+mod event_serving;
 
 use event_promises::{PATIENCE, Place, event, keep, texts};
+use event_serving::{Serving, folder, ids, inject, text};
 use posthaste::events::delivery::{Refusal, SubscriptionSettings};
 use posthaste::events::{NatsOptions, NatsStore};
+use posthaste::{Identity, Roots};
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,8 +20,14 @@ fn url() -> String {
     std::env::var("POSTHASTE_NATS").expect("POSTHASTE_NATS has the address of a NATS server: see tests/peers/run")
 }
 
+/// The file of a certificate by which a server of `tls://` is known.
+fn authorities() -> Option<String> {
+    std::env::var("POSTHASTE_NATS_CA").ok()
+}
+
 fn connect(replicas: u32) -> NatsStore {
-    NatsStore::connect(&url(), NatsOptions { replicas, ..NatsOptions::default() }).expect("the server answers")
+    let roots = authorities().map(|file| Roots::from_pem_file(file).expect("a certificate"));
+    NatsStore::connect(&url(), NatsOptions { replicas, roots, ..NatsOptions::default() }).expect("the server answers")
 }
 
 /// Names that no earlier run has used.
@@ -97,4 +110,35 @@ fn a_server_that_is_not_there_is_told_with_its_address() {
     assert!(matches!(refused, Refusal::Unreachable { .. }) && refused.to_string().contains(&place), "{refused}");
     let bad = NatsStore::connect("http://localhost", NatsOptions::default()).expect_err("no address of NATS");
     assert!(bad.to_string().contains("nats://"), "{bad}");
+}
+
+#[test]
+#[ignore = "needs a NATS server with TLS: tests/peers/run nats"]
+fn a_server_whose_certificate_is_of_nobody_that_is_believed_is_refused() {
+    let other = Identity::development(&[]).expect("a key").certificate_pem();
+    let roots = Some(Roots::from_pem(other.as_bytes()).expect("a certificate"));
+    let refused = NatsStore::connect(&url(), NatsOptions { roots, ..NatsOptions::default() });
+    let Err(Refusal::Failed { reason }) = refused else { panic!("{refused:?}") };
+    assert!(reason.to_lowercase().contains("certificate"), "{reason}");
+}
+
+#[test]
+#[ignore = "needs a NATS server: tests/peers/run nats"]
+fn two_servers_of_the_command_keep_events_on_jetstream_and_one_of_them_is_killed() {
+    let (folder, url, namespace) = (folder(), url(), prefix("command"));
+    let authorities = authorities();
+    let mut arguments = vec!["--store", url.as_str()];
+    arguments.extend(authorities.iter().flat_map(|file| ["--store-ca", file.as_str()]));
+    let start = || Serving::start(&folder, "127.0.0.1:0", &arguments);
+    let (one, other) = (start(), start());
+    let lines: String = (0..300).map(|number| format!("{{\"id\":\"e{number}\"}}\n")).collect();
+    let stored = ids(&text(&inject(&one, &namespace, &lines)));
+    assert_eq!(stored.len(), 300);
+    assert_eq!(ids(&text(&other.run("both", &["tail", &other.url, &namespace]))), stored);
+    one.signal("-KILL");
+    drop(one);
+    assert!(text(&inject(&other, &namespace, "{\"id\":\"e7\"}\n")).contains("\"is_duplicate\":true"));
+    let consume = ["tail", &other.url, &namespace, "--subscription", "s", "-n", "300"];
+    let consumed: BTreeSet<String> = ids(&text(&other.run("both", &consume))).into_iter().collect();
+    assert_eq!(consumed, stored.into_iter().collect());
 }

@@ -9,6 +9,8 @@
 //! delivered again after it.
 
 mod batch;
+mod commits;
+mod dead;
 pub mod log;
 pub mod marks;
 mod memory_log;
@@ -19,11 +21,12 @@ pub mod record;
 pub mod settings;
 mod subscription;
 
+pub use dead::dead_letter;
 pub use memory_log::MemoryLog;
 pub use settings::{Overflow, QueueSettings, Settings};
 
 use crate::delivery::{
-    BatchLimits, DeliveryId, EncodedEvent, Operation, Outcome, Refusal, Start, StoredEvent, SubscriptionId,
+    BatchLimits, ConsumerId, DeliveryId, EncodedEvent, Operation, Outcome, Refusal, Start, StoredEvent, SubscriptionId,
     SubscriptionSettings, is_name,
 };
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -32,14 +35,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::{Bytes, Duration, Instant};
 use core::ops::ControlFlow;
+use dead::Dying;
 use log::{Log, Records};
 use queue::Queue;
 use subscription::{Fetching, Subscription};
 
 /// How often ages are looked at.
 pub const AGE_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a dead event waits whose namespace of dead events does not take it.
-const DEAD_RETRY: Duration = Duration::from_secs(1);
 /// The most bytes of an event's id and key.
 const MAX_TEXT: usize = u16::MAX as usize;
 
@@ -51,6 +53,10 @@ pub struct Broker<L> {
     queues: BTreeMap<String, Queue>,
     /// When subscriptions have something to do: namespace and name.
     timers: BTreeSet<(Instant, Arc<str>, Arc<str>)>,
+    /// Namespaces to which something was appended since the last commit.
+    dirty: BTreeSet<Arc<str>>,
+    /// Who has asked for events, and of which subscriptions: namespace and name.
+    consumers: BTreeMap<ConsumerId, BTreeSet<(Arc<str>, Arc<str>)>>,
     /// Answers that wait for the commit of this namespace.
     uncommitted: Vec<(String, u64, Outcome)>,
     answers: VecDeque<(u64, Outcome)>,
@@ -58,14 +64,6 @@ pub struct Broker<L> {
     ages_at: Option<Instant>,
     /// What was read and not understood, since the store was opened.
     unreadable: u64,
-}
-
-/// An event that was delivered too often.
-#[derive(Clone, Debug)]
-struct Dying {
-    subscription: SubscriptionId,
-    sequence: u64,
-    why: &'static str,
 }
 
 /// Why an attempt has failed.
@@ -85,6 +83,8 @@ impl<L: Log> Broker<L> {
             settings,
             queues: BTreeMap::new(),
             timers: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+            consumers: BTreeMap::new(),
             uncommitted: Vec::new(),
             answers: VecDeque::new(),
             dying: Vec::new(),
@@ -205,86 +205,6 @@ impl<L: Log> Broker<L> {
         }
     }
 
-    /// Makes durable what was appended, answers what waited for it, and delivers what can be seen now.
-    pub fn commit(&mut self, now: Instant, unix_ms: u64) {
-        let dying = core::mem::take(&mut self.dying);
-        let moved: Vec<(Dying, Option<String>)> =
-            dying.into_iter().filter_map(|one| self.move_dead(now, unix_ms, one)).collect();
-        let failed = self.commit_all(now, unix_ms);
-        for (dying, to) in moved {
-            // Only once the copy is durable does the original go.
-            if to.is_none_or(|to| !failed.contains(&to)) {
-                self.bury(now, &dying);
-            } else {
-                self.try_later(now, &dying);
-            }
-        }
-        self.commit_all(now, unix_ms);
-        self.uncommitted.drain(..).for_each(|(_, ticket, outcome)| self.answers.push_back((ticket, outcome)));
-    }
-
-    /// The names of those that failed.
-    fn commit_all(&mut self, now: Instant, unix_ms: u64) -> Vec<String> {
-        let dirty: Vec<String> =
-            self.queues.iter().filter(|(_, queue)| queue.is_dirty).map(|(name, _)| name.clone()).collect();
-        let mut failed = Vec::new();
-        for name in dirty {
-            match self.log.commit(&name) {
-                Ok(()) => self.committed(now, unix_ms, &name),
-                Err(refusal) => {
-                    self.lost(now, unix_ms, &name, &refusal);
-                    failed.push(name);
-                }
-            }
-        }
-        failed
-    }
-
-    fn committed(&mut self, now: Instant, unix_ms: u64, name: &str) {
-        let Some(queue) = self.queues.get_mut(name) else { return };
-        queue.is_dirty = false;
-        queue.durable = queue.next;
-        if self.log.wants_snapshot(name) {
-            // Without one a replay takes longer, and that is all.
-            let _ = self.log.keep_snapshot(name, &queue.snapshot());
-        }
-        self.retain(name, unix_ms);
-        self.serve_all(now, name);
-    }
-
-    /// What was appended since the last commit is gone, and so is what followed from it.
-    fn lost(&mut self, now: Instant, unix_ms: u64, name: &str, refusal: &Refusal) {
-        for (_, ticket, _) in self.uncommitted.extract_if(.., |(of, _, _)| of == name) {
-            self.answers.push_back((ticket, Outcome::Refused(refusal.clone())));
-        }
-        if let Some(queue) = self.queues.get_mut(name) {
-            queue.is_dirty = false;
-            queue.failure = Some(refusal.clone());
-        }
-        if self.reopen(unix_ms, name).is_ok() {
-            self.serve_all(now, name);
-        }
-    }
-
-    /// Opens a queue anew that has failed. Fetches go on waiting.
-    fn reopen(&mut self, unix_ms: u64, name: &str) -> Result<(), Refusal> {
-        let mut queue = self.open(name, unix_ms)?;
-        self.timers.retain(|(_, namespace, _)| **namespace != *name);
-        let Some(old) = self.queues.remove(name) else { return Ok(()) };
-        self.dying.retain(|dying| dying.subscription.namespace != name);
-        for (subscription, mut old) in old.subscriptions {
-            match queue.subscriptions.get_mut(&subscription) {
-                Some(new) => {
-                    new.fetching = core::mem::take(&mut old.fetching);
-                    new.counters = old.counters;
-                }
-                None => self.refuse_fetches(&mut old, name, &subscription),
-            }
-        }
-        self.queues.insert(name.to_string(), queue);
-        Ok(())
-    }
-
     fn refuse_fetches(&mut self, subscription: &mut Subscription, namespace: &str, name: &str) {
         let id = SubscriptionId { namespace: namespace.to_string(), name: name.to_string() };
         for fetching in subscription.fetching.drain(..) {
@@ -333,11 +253,11 @@ impl<L: Log> Broker<L> {
         if records.is_empty() {
             return Ok(());
         }
-        self.log.append(namespace, records)?;
-        if let Some(queue) = self.queues.get_mut(namespace) {
-            queue.is_dirty = true;
+        // Also where it fails: a log that takes nothing any more says so when it is committed, and is opened anew.
+        if !self.dirty.contains(namespace) {
+            self.dirty.insert(Arc::from(namespace));
         }
-        Ok(())
+        self.log.append(namespace, records)
     }
 
     fn publish(
@@ -457,8 +377,17 @@ impl<L: Log> Broker<L> {
         fetching.limits.count = fetching.limits.count.clamp(1, count);
         fetching.limits.bytes = fetching.limits.bytes.clamp(1, bytes);
         subscription.fetching.push_back(fetching);
+        self.note_consumer(fetching.consumer, id);
         self.serve(now, &id.namespace, &id.name);
         Ok(())
+    }
+
+    /// Remembers where a consumer may hold events, until it leaves.
+    fn note_consumer(&mut self, consumer: ConsumerId, id: &SubscriptionId) {
+        let of = self.consumers.entry(consumer).or_default();
+        if !of.iter().any(|(namespace, name)| **namespace == *id.namespace && **name == *id.name) {
+            of.insert((Arc::from(id.namespace.as_str()), Arc::from(id.name.as_str())));
+        }
     }
 
     fn serve_all(&mut self, now: Instant, namespace: &str) {
@@ -594,21 +523,21 @@ impl<L: Log> Broker<L> {
 
     fn leave(&mut self, now: Instant, ticket: u64, consumer: u64) {
         let mut touched = Vec::new();
-        for (namespace, queue) in &mut self.queues {
-            for (name, subscription) in &mut queue.subscriptions {
-                let held = subscription.pending.of_consumer(consumer);
-                let before = subscription.fetching.len();
-                let answers = &mut self.answers;
-                subscription.fetching.retain(|fetching| {
-                    if fetching.consumer == consumer {
-                        answers.push_back((fetching.ticket, Outcome::Batch(Vec::new())));
-                    }
-                    fetching.consumer != consumer
-                });
-                if !held.is_empty() || before != subscription.fetching.len() {
-                    let id = SubscriptionId { namespace: namespace.clone(), name: name.clone() };
-                    touched.push((id, held));
+        for (namespace, name) in self.consumers.remove(&consumer).unwrap_or_default() {
+            let queue = self.queues.get_mut(&*namespace);
+            let Some(subscription) = queue.and_then(|queue| queue.subscriptions.get_mut(&*name)) else { continue };
+            let held = subscription.pending.of_consumer(consumer);
+            let before = subscription.fetching.len();
+            let answers = &mut self.answers;
+            subscription.fetching.retain(|fetching| {
+                if fetching.consumer == consumer {
+                    answers.push_back((fetching.ticket, Outcome::Batch(Vec::new())));
                 }
+                fetching.consumer != consumer
+            });
+            if !held.is_empty() || before != subscription.fetching.len() {
+                let id = SubscriptionId { namespace: namespace.to_string(), name: name.to_string() };
+                touched.push((id, held));
             }
         }
         for (id, held) in touched {
@@ -649,64 +578,6 @@ impl<L: Log> Broker<L> {
         } else {
             let at = subscription.next_attempt(sequence, delay, now);
             subscription.pending.retry(sequence, at, now);
-        }
-    }
-
-    /// Whether something waits for a commit.
-    pub fn wants_commit(&self) -> bool {
-        !self.dying.is_empty() || !self.uncommitted.is_empty() || self.queues.values().any(|queue| queue.is_dirty)
-    }
-
-    /// Copies a dead event to where such go. What is to be settled once that is durable, and the namespace that it went to.
-    fn move_dead(&mut self, now: Instant, unix_ms: u64, dying: Dying) -> Option<(Dying, Option<String>)> {
-        let Dying { subscription: id, sequence, why } = &dying;
-        let subscription = self.subscription_mut(&id.namespace, &id.name)?;
-        let attempts = subscription.pending.attempts(*sequence);
-        let Some(to) = subscription.settings.dead_letter.clone() else { return Some((dying, None)) };
-        let mut copy = None;
-        let read = self.log.read(&id.namespace, *sequence, &mut |record| {
-            if let Some(event) = record::read_event(record.content).filter(|_| record.sequence == *sequence) {
-                let copied = dead_letter(id, *sequence, attempts, why, &to, event.bytes);
-                copy = Some(EncodedEvent { key: event.key.to_string(), timestamp: event.timestamp, ..copied });
-            }
-            ControlFlow::Break(())
-        });
-        let moved = read.and_then(|()| {
-            self.queue_for(unix_ms, &to)?;
-            let Some(copy) = copy else { return Ok(()) };
-            self.append_events(unix_ms, &to, core::slice::from_ref(&copy)).map(drop)
-        });
-        match moved {
-            Ok(()) => Some((dying, Some(to))),
-            Err(_) => {
-                self.try_later(now, &dying);
-                None
-            }
-        }
-    }
-
-    /// A dead event is where it belongs: it is settled here.
-    fn bury(&mut self, now: Instant, dying: &Dying) {
-        let Dying { subscription: id, sequence, .. } = dying;
-        let Some(queue) = self.queues.get(&id.namespace) else { return };
-        let records = queue::settled(queue, &id.name, &[*sequence]);
-        if self.append(&id.namespace, &records).is_err() {
-            self.try_later(now, dying);
-            return;
-        }
-        if let Some(subscription) = self.subscription_mut(&id.namespace, &id.name) {
-            subscription.counters.dead += u64::from(subscription.pending.settle(*sequence));
-        }
-        self.serve(now, &id.namespace, &id.name);
-    }
-
-    /// The event is delivered once more, as nothing else can be done with it now.
-    fn try_later(&mut self, now: Instant, dying: &Dying) {
-        let id = &dying.subscription;
-        if let Some(subscription) = self.subscription_mut(&id.namespace, &id.name) {
-            let wait = subscription.settings.backoff.most.max(DEAD_RETRY);
-            subscription.pending.retry(dying.sequence, now + wait, now);
-            self.arm(&id.namespace, &id.name);
         }
     }
 
@@ -781,31 +652,6 @@ fn is_ready(
     let bytes = marks.bytes_from(subscription.position, durable);
     let until = *fetching.lingers_until.get_or_insert(now + limits.linger);
     until <= now || bytes >= limits.bytes as u64 || count >= room.max(1)
-}
-
-/// The copy of an event that was delivered too often, for the namespace `to` of dead events: its bytes, and behind them why it is there.
-/// It has no key and no time yet.
-pub fn dead_letter(
-    id: &SubscriptionId,
-    sequence: u64,
-    attempts: u32,
-    why: &str,
-    to: &str,
-    bytes: &[u8],
-) -> EncodedEvent {
-    let reasons = [
-        ("dead-letter-attempts", attempts.to_string()),
-        ("dead-letter-namespace", id.namespace.clone()),
-        ("dead-letter-reason", why.to_string()),
-        ("dead-letter-sequence", sequence.to_string()),
-        ("dead-letter-subscription", id.name.clone()),
-    ];
-    EncodedEvent {
-        id: alloc::format!("dead/{}/{}/{sequence}", id.namespace, id.name),
-        key: String::new(),
-        timestamp: 0,
-        bytes: Bytes::from(record::dead_event(bytes, to, &reasons)),
-    }
 }
 
 /// Whether names and settings are what they may be: for stores that have no broker.

@@ -356,5 +356,7 @@ messages! {
         redelivered: u64 = 6,
         /// Events that were delivered too often.
         dead: u64 = 7,
+        /// Consumers that wait for events.
+        consumers: u64 = 8,
     }
 }

@@ -32,7 +32,7 @@ struct Reader {
 
 struct World {
     seed: u64,
-    random: Random,
+    random: SeededRandom,
     /// Whether commits fail: each of them is a restart of its namespace.
     fails: bool,
     store: Store<FaultyLog>,
@@ -50,8 +50,8 @@ fn name(text: &str) -> SubscriptionId {
 
 impl World {
     fn new(seed: u64) -> World {
-        let mut random = Random::new(seed);
-        let mut log = FaultyLog::new(random.next());
+        let mut random = SeededRandom::new(seed);
+        let mut log = FaultyLog::new(random.next_u64());
         log.failures = random.one_in(2).then_some(12);
         let fails = log.failures.is_some();
         log.snapshot_every = 5 + random.below(60) as usize;

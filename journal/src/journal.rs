@@ -18,6 +18,11 @@ const MOST_OPEN: usize = 2;
 const MOST_HINTS: usize = 32;
 /// The most damages that are remembered until they are asked for.
 const MOST_DAMAGES: usize = 64;
+/// Bytes that were appended and wait for the commit, at most: they are written together.
+const MOST_WAITING: usize = 1 << 20;
+/// After a write has failed, so many commits long what is appended is written at once: where there is no room, that is an error of the one
+/// append, and not of the whole commit.
+const CAREFUL_COMMITS: u32 = 1024;
 
 /// When what was appended counts as durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,7 +64,7 @@ pub struct Replayed {
     pub next_unused: u64,
 }
 
-/// A segment, and how long it is.
+/// A segment, and how long it is, with what waits to be written.
 #[derive(Debug)]
 struct Kept {
     segment: Segment,
@@ -85,8 +90,12 @@ pub struct Journal<F: Files> {
     index: Index,
     /// Bytes of the newest segment that are durable.
     synced: u64,
-    /// A commit has failed, or there was no replay yet: nothing can be appended.
-    needs_replay: bool,
+    /// Bytes at the end of the newest segment that are not written yet.
+    waiting: Vec<u8>,
+    /// Commits to come before which nothing waits.
+    careful: u32,
+    /// A write has failed, and how, or there was no replay yet: nothing can be appended.
+    stopped: Option<io::ErrorKind>,
     /// The ordinal of the segment with which a replay begins.
     replay_from: u64,
     /// The highest ordinal that any file has.
@@ -95,7 +104,6 @@ pub struct Journal<F: Files> {
     /// Where reading is likely to go on: event, ordinal, offset.
     hints: VecDeque<(u64, u64, u64)>,
     damages: Vec<Damage>,
-    written: Vec<u8>,
     read: Vec<u8>,
 }
 
@@ -137,22 +145,28 @@ impl<F: Files> Journal<F> {
             file,
             index: Index::default(),
             synced: 0,
-            needs_replay: true,
+            waiting: Vec::new(),
+            careful: 0,
+            stopped: Some(io::ErrorKind::Other),
             replay_from: 0,
             highest,
             open: VecDeque::new(),
             hints: VecDeque::new(),
             damages,
-            written: Vec::new(),
             read: Vec::new(),
         };
         made.synced = made.len();
         Ok(made)
     }
 
-    /// Bytes of the newest segment.
+    /// Bytes of the newest segment, with what waits.
     fn len(&self) -> u64 {
         self.newest().len
+    }
+
+    /// Bytes of the newest segment that are written.
+    fn written(&self) -> u64 {
+        self.len() - self.waiting.len() as u64
     }
 
     fn newest(&self) -> &Kept {
@@ -169,7 +183,9 @@ impl<F: Files> Journal<F> {
     /// # Errors
     /// A segment cannot be read, or the newest one cannot be cut.
     pub fn replay(&mut self, visit: &mut dyn FnMut(Record<'_>)) -> Result<Replayed, Error> {
-        if self.needs_replay && self.synced < self.len() {
+        if self.stopped.is_none() {
+            self.write()?;
+        } else if self.synced < self.len() {
             self.cut(self.synced)?;
         }
         self.hints.clear();
@@ -187,7 +203,7 @@ impl<F: Files> Journal<F> {
                 self.synced = offset;
             }
         }
-        self.needs_replay = false;
+        self.stopped = None;
         Ok(replayed)
     }
 
@@ -262,42 +278,75 @@ impl<F: Files> Journal<F> {
         let name = self.newest().segment.name();
         self.file.truncate(len).map_err(|error| Error::new("cut off", &name, error))?;
         self.file.sync().map_err(|error| Error::new("sync", &name, error))?;
+        self.waiting.clear();
         self.note_len(len);
         self.index.truncate(len);
         Ok(())
     }
 
-    /// Appends records, all or none. They are not durable yet.
+    /// Appends records, all or none. They are not durable yet, and readers may not see them before the [commit](Journal::commit).
     ///
     /// # Errors
-    /// There is no room, or the system does not write: none was appended.
+    /// There is no room, or the system does not write: none was appended. If nothing else can be appended either, the next commit fails too.
     pub fn append<'a>(&mut self, records: impl Iterator<Item = Record<'a>>) -> Result<(), Error> {
-        let (segment, start) = (self.newest().segment, self.len());
-        let name = segment.name();
-        if self.needs_replay {
-            return Err(Error::new("append", &name, io::Error::other("a commit has failed: replay first")));
+        self.check("append")?;
+        if self.waiting.len() >= MOST_WAITING {
+            self.write()?;
         }
-        self.written.clear();
+        let (segment, start, before) = (self.newest().segment, self.len(), self.waiting.len());
         let mut events = Vec::new();
         for record in records {
             if record.content.len() > MAX_CONTENT {
+                self.waiting.truncate(before);
                 let error = io::Error::new(io::ErrorKind::InvalidInput, "a record is larger than 64 MiB");
-                return Err(Error::new("append", &name, error));
+                return Err(Error::new("append", &segment.name(), error));
             }
-            let offset = start + self.written.len() as u64;
-            record::write(&mut self.written, record, segment.salt, offset);
+            let offset = start + (self.waiting.len() - before) as u64;
+            record::write(&mut self.waiting, record, segment.salt, offset);
             if record.kind == self.options.event_kind {
                 events.push((record.sequence, offset));
             }
         }
-        if let Err(error) = write_all(&mut self.file, &self.written, start) {
-            // What stays behind the end is written over by the next record, and cut off by the next replay.
-            let _ = self.file.truncate(start);
-            return Err(Error::new("append", &name, error));
+        if self.careful > 0 {
+            // Nothing waited before it.
+            if let Err(error) = write_all(&mut self.file, &self.waiting, start) {
+                self.waiting.clear();
+                // What stays behind the end is written over by the next record, and cut off by the next replay.
+                let _ = self.file.truncate(start);
+                return Err(Error::new("append", &segment.name(), error));
+            }
         }
         events.iter().for_each(|(sequence, offset)| self.index.push(*sequence, *offset));
-        self.note_len(start + self.written.len() as u64);
-        self.written.shrink_to(1 << 20);
+        self.note_len(start + (self.waiting.len() - before) as u64);
+        if self.careful > 0 {
+            self.waiting.clear();
+        }
+        Ok(())
+    }
+
+    fn check(&self, what: &'static str) -> Result<(), Error> {
+        match self.stopped {
+            None => Ok(()),
+            Some(kind) => {
+                let error = io::Error::new(kind, "a write has failed: replay first");
+                Err(Error::new(what, &self.newest().segment.name(), error))
+            }
+        }
+    }
+
+    /// Writes what waits.
+    fn write(&mut self) -> Result<(), Error> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let place = self.written();
+        if let Err(error) = write_all(&mut self.file, &self.waiting, place) {
+            self.stopped = Some(error.kind());
+            self.careful = CAREFUL_COMMITS;
+            return Err(Error::new("append", &self.newest().segment.name(), error));
+        }
+        self.waiting.clear();
+        self.waiting.shrink_to(MOST_WAITING);
         Ok(())
     }
 
@@ -307,13 +356,16 @@ impl<F: Files> Journal<F> {
     /// It is not durable, and what was appended since the last commit counts no more. Nothing can be appended before a
     /// [`replay`](Journal::replay).
     pub fn commit(&mut self) -> Result<(), Error> {
+        self.check("commit")?;
+        self.write()?;
         let is_due = self.options.durability == Durability::Synced && self.synced < self.len();
         let synced = if is_due { self.file.sync() } else { Ok(()) };
         if let Err(error) = synced {
-            self.needs_replay = true;
+            self.stopped = Some(error.kind());
             return Err(Error::new("sync", &self.newest().segment.name(), error));
         }
         self.synced = self.len();
+        self.careful = self.careful.saturating_sub(1);
         Ok(())
     }
 
@@ -328,24 +380,23 @@ impl<F: Files> Journal<F> {
     /// # Errors
     /// There is no room, or the system does not write: everything is as before.
     pub fn begin_segment<'a>(&mut self, base: u64, records: impl Iterator<Item = Record<'a>>) -> Result<(), Error> {
-        assert!(!self.needs_replay && self.synced == self.len(), "everything before is committed");
+        assert!(self.stopped.is_none() && self.synced == self.len(), "everything before is committed");
         let ordinal = self.highest + 1;
         let segment = Segment { ordinal, base, salt: salt(self.options.salt, ordinal) };
-        self.written.clear();
+        let mut content = Vec::new();
         for record in records {
-            let offset = DATA_START + self.written.len() as u64;
-            record::write(&mut self.written, record, segment.salt, offset);
+            let offset = DATA_START + content.len() as u64;
+            record::write(&mut content, record, segment.salt, offset);
         }
         // Whatever comes of it, the ordinal is taken.
         self.highest = ordinal;
-        let (file, len) = make_segment(&mut self.files, segment, &self.written, self.options.durability)?;
+        let (file, len) = make_segment(&mut self.files, segment, &content, self.options.durability)?;
         let before = std::mem::replace(&mut self.file, file);
         let index = std::mem::take(&mut self.index);
         self.keep_open(Open { ordinal: self.newest().segment.ordinal, file: before, index });
         self.segments.push_back(Kept { segment, len });
         self.synced = len;
         self.replay_from = ordinal;
-        self.written = Vec::new();
         Ok(())
     }
 
@@ -433,6 +484,7 @@ impl<F: Files> Journal<F> {
         let (segment, len) = (*segment, *len);
         let name = segment.name();
         let is_newest = place + 1 == self.segments.len();
+        let len = if is_newest { self.written() } else { len };
         if !is_newest {
             self.open_older(place)?;
         }
@@ -469,8 +521,10 @@ impl<F: Files> Journal<F> {
     }
 
     /// Events before this number are not read any more: removes segments that have no others and that no replay needs, a few
-    /// at a time. How many.
+    /// at a time. How many. What was appended about it survives the end of the process from here on, as the removal does.
     pub fn drop_before(&mut self, sequence: u64) -> usize {
+        // Where it fails, the next commit says so.
+        let _ = self.write();
         let mut removed = 0;
         while removed < REMOVED_AT_ONCE {
             let Some(second) = self.segments.get(1) else { break };

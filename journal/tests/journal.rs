@@ -6,8 +6,9 @@ mod support;
 extern crate posthaste_journal as journal;
 
 use posthaste_journal::{DATA_START, Damage, Durability, HEADER_LEN, Journal, Options, Record, SystemFiles};
+use sim::SeededRandom;
 use std::ops::ControlFlow;
-use support::{Folder, Random};
+use support::Folder;
 
 const EVENT: u8 = 1;
 const OTHER: u8 = 2;
@@ -85,10 +86,10 @@ fn events_are_read_from_anywhere_and_a_replay_begins_with_the_snapshot() {
     for sequence in 1..400 {
         if sequence > 300 {
             append(&mut journal, sequence).expect("there is room");
+            journal.commit().expect("it syncs");
         }
         assert_eq!(read(&mut journal, sequence, 1), [sequence]);
     }
-    journal.commit().expect("it syncs");
     let (mut again, found) = open(&folder);
     assert_eq!(found[0].0, SNAPSHOT);
     assert!(found.len() < 300 && found.last() == Some(&(OTHER, 400)), "{found:?}");
@@ -126,6 +127,7 @@ fn old_segments_are_removed_a_few_at_a_time_and_the_rest_stays_readable() {
     let (mut again, found) = open(&folder);
     assert_eq!(found[0].0, SNAPSHOT);
     append(&mut again, 501).expect("there is room");
+    again.commit().expect("it syncs");
     assert_eq!(read(&mut again, 501, 9), [501]);
 }
 
@@ -199,7 +201,7 @@ fn a_record_within_a_record_is_not_taken_for_one() {
 #[test]
 fn a_crash_at_any_moment_keeps_what_was_committed() {
     for seed in 0..3000 {
-        let mut random = Random::new(seed);
+        let mut random = SeededRandom::new(seed);
         let mut folder = Folder::new();
         let mut committed = 0;
         loop {
@@ -237,6 +239,22 @@ fn a_full_disk_is_an_error_and_nothing_is_lost() {
         folder.set_room(room);
         folder.set_short(7);
         let mut last = 5;
+        // Three at a time: the commit that has no room for them takes all of them back.
+        let error = loop {
+            (1..=3).for_each(|more| append(&mut journal, last + more).expect("they wait"));
+            match journal.commit() {
+                Ok(()) => last += 3,
+                Err(error) => break error,
+            }
+        };
+        assert!(error.is_disk_full(), "{error}");
+        assert!(error.to_string().starts_with("append: 0000"), "{error}");
+        let error = append(&mut journal, last + 1).expect_err("not before a replay");
+        assert!(error.is_disk_full() && journal.commit().is_err(), "{error}");
+        journal.replay(&mut |_| ()).expect("what was committed is there");
+        assert_eq!(read(&mut journal, 1, 99), (1..=last).collect::<Vec<_>>());
+        // From now on one append more is refused, and what is before it stays.
+        folder.set_room(room);
         let error = loop {
             match append(&mut journal, last + 1) {
                 Ok(()) => last += 1,
@@ -244,7 +262,6 @@ fn a_full_disk_is_an_error_and_nothing_is_lost() {
             }
         };
         assert!(error.is_disk_full(), "{error}");
-        assert!(error.to_string().starts_with("append: 0000"), "{error}");
         journal.commit().expect("it syncs");
         assert_eq!(read(&mut journal, 1, 99), (1..=last).collect::<Vec<_>>());
         folder.set_room(u64::MAX);
@@ -255,6 +272,28 @@ fn a_full_disk_is_an_error_and_nothing_is_lost() {
         assert_eq!(read(&mut journal, 1, 99), (1..=last + 1).collect::<Vec<_>>(), "room {room}");
         assert!(journal.take_damages().is_empty());
     }
+}
+
+/// Records that wait for the commit are one write, and what they say of records that go with them outlives the process.
+#[test]
+fn what_was_appended_is_written_together() {
+    let folder = Folder::new();
+    let mut journal = filled(&folder, 5);
+    let before = folder.writes();
+    (6..=25).for_each(|sequence| append(&mut journal, sequence).expect("there is room"));
+    assert_eq!((folder.writes() - before, read(&mut journal, 6, 99).len()), (0, 0));
+    journal.commit().expect("it syncs");
+    assert_eq!((folder.writes() - before, read(&mut journal, 6, 99).len()), (1, 20));
+    append(&mut journal, 26).expect("there is room");
+    journal.drop_before(2);
+    assert_eq!(folder.writes() - before, 2);
+    // Nothing that waits has a size without end.
+    let content = vec![0; 1 << 20];
+    for sequence in 27..30 {
+        let record = Record { kind: EVENT, sequence, time: 0, content: &content };
+        journal.append([record].into_iter()).expect("there is room");
+    }
+    assert_eq!(folder.writes() - before, 4, "all but the last were written");
 }
 
 #[test]
@@ -269,6 +308,7 @@ fn no_room_for_a_segment_leaves_the_one_before() {
     }
     folder.set_room(u64::MAX);
     append(&mut journal, 6).expect("there is room");
+    journal.commit().expect("it syncs");
     assert_eq!((read(&mut journal, 1, 99).len(), folder.names().len()), (6, 1));
 }
 
@@ -286,7 +326,7 @@ fn a_sync_that_fails_takes_back_what_was_appended() {
     assert_eq!(read(&mut journal, 1, 99), [1, 2, 3, 4, 5]);
     append(&mut journal, 6).expect("there is room");
     journal.commit().expect("it syncs");
-    let (mut again, _) = open(&folder.after_crash(&mut Random::new(1)));
+    let (mut again, _) = open(&folder.after_crash(&mut SeededRandom::new(1)));
     assert_eq!(read(&mut again, 1, 99), [1, 2, 3, 4, 5, 6]);
 }
 

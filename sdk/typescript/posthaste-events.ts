@@ -114,6 +114,8 @@ export interface Figures {
     acknowledged: number;
     redelivered: number;
     dead: number;
+    /** Consumers that wait for events. */
+    consumers: number;
   }[];
 }
 
@@ -719,7 +721,7 @@ function description(payload: Uint8Array): Figures[] {
       const [name, one] = numbers(bytes);
       return {
         name, pending: one[2] ?? 0, inFlight: one[3] ?? 0, delivered: one[4] ?? 0, acknowledged: one[5] ?? 0,
-        redelivered: one[6] ?? 0, dead: one[7] ?? 0,
+        redelivered: one[6] ?? 0, dead: one[7] ?? 0, consumers: one[8] ?? 0,
       };
     });
     return {

@@ -48,6 +48,11 @@ impl SeededRandom {
         ((u128::from(self.next_u64()) * u128::from(end)) >> 64) as u64
     }
 
+    /// True once in so many times, by chance.
+    pub fn one_in(&mut self, count: u64) -> bool {
+        self.below(count) == 0
+    }
+
     /// True with this probability (0 never, 1 always). Draws in any case, so that changing one fault leaves the others.
     pub fn chance(&mut self, probability: f64) -> bool {
         const STEPS: f64 = (1u64 << 53) as f64;
@@ -95,5 +100,6 @@ mod tests {
         assert_eq!((count(0.0), count(1.0)), (0, 10_000));
         assert!((2_300..2_700).contains(&count(0.25)));
         assert!((0..1000).all(|_| random.below(3) < 3));
+        assert!((200..300).contains(&(0..1000).filter(|_| random.one_in(4)).count()));
     }
 }

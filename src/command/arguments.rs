@@ -30,7 +30,7 @@ use shared::{Pairs, check_trust, congestion_control, pin, qpack_table, versions}
 use std::time::Duration;
 
 pub use config::MAX_LEN as MAX_CONFIG_LEN;
-pub use events::{Bench, EVENTS_HELP, Events, EventsClient, EventsServe, Place, Task};
+pub use events::{Bench, EVENTS_HELP, Events, EventsClient, EventsServe, Place, Task, is_nats};
 pub use operation::{AccessLogFormat, Level};
 pub use parser::Usage;
 pub use serve::{Balancing, Clients, ConfigFile, SERVE_HELP, Serve, hex, parse_with_file};

@@ -3,9 +3,9 @@
 use crate::error::Error;
 use crate::webtransport::receive_stream::ReceiveStream;
 use crate::webtransport::send_stream::SendStream;
-use base::Bytes;
+use base::{Bytes, Instant};
 use events::ErrorCode;
-use events::session::ToSend;
+use events::session::{End, ToSend};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -16,14 +16,20 @@ use std::task::{Context, Poll, Waker};
 const MAX_READ: usize = 64 << 10;
 
 /// One end of the protocol, with what drives it.
-pub(super) trait End {
-    fn poll_send(&self, stream: u64) -> Option<ToSend>;
-    fn has_stream(&self, stream: u64) -> bool;
-    fn wants_bytes(&self, stream: u64) -> bool;
-    fn receive(self: Rc<Self>, stream: u64, bytes: Bytes);
-    fn on_finished(self: Rc<Self>, stream: u64);
-    fn on_gone(self: Rc<Self>, stream: u64, code: ErrorCode);
+pub(super) trait Line {
+    type End: End;
+
+    fn end_of_protocol(&self) -> &RefCell<Self::End>;
+    fn read_clock(&self) -> Instant;
     fn signals(&self) -> &Signals;
+    /// Does what that end wants done.
+    fn flush(self: &Rc<Self>);
+
+    fn act<T>(self: &Rc<Self>, act: impl FnOnce(&mut Self::End, Instant) -> T) -> T {
+        let result = act(&mut self.end_of_protocol().borrow_mut(), self.read_clock());
+        self.flush();
+        result
+    }
 }
 
 /// Who waits for each stream.
@@ -55,8 +61,8 @@ impl Signals {
 }
 
 /// A stream, and what is under way of it.
-struct Carrying {
-    end: Rc<dyn End>,
+struct Carrying<L> {
+    line: Rc<L>,
     stream: u64,
     send: SendStream,
     receive: ReceiveStream,
@@ -66,23 +72,23 @@ struct Carrying {
 }
 
 /// Carries until the stream is over on both sides, or its end of the protocol wants no more of it.
-pub(super) async fn carry(end: Rc<dyn End>, stream: u64, send: SendStream, receive: ReceiveStream) {
+pub(super) async fn carry<L: Line>(line: Rc<L>, stream: u64, send: SendStream, receive: ReceiveStream) {
     let (unsent, is_sent, is_received) = (Bytes::new(), false, false);
-    let mut carrying = Carrying { end, stream, send, receive, unsent, is_sent, is_received };
+    let mut carrying = Carrying { line, stream, send, receive, unsent, is_sent, is_received };
     poll_fn(|context| carrying.poll(context)).await;
-    carrying.end.signals().forget(stream);
+    carrying.line.signals().forget(stream);
 }
 
-impl Carrying {
+impl<L: Line> Carrying<L> {
     fn poll(&mut self, context: &Context<'_>) -> Poll<()> {
-        self.end.signals().wait(self.stream, context);
+        self.line.signals().wait(self.stream, context);
         loop {
             let has_sent = self.poll_send(context);
             let has_received = self.poll_receive(context);
             if self.is_sent && self.is_received {
                 return Poll::Ready(());
             }
-            if !self.end.has_stream(self.stream) && self.unsent.is_empty() {
+            if !self.line.end_of_protocol().borrow().has_stream(self.stream) && self.unsent.is_empty() {
                 return Poll::Ready(());
             }
             if !has_sent && !has_received {
@@ -97,7 +103,7 @@ impl Carrying {
             return false;
         }
         if self.unsent.is_empty() {
-            match self.end.poll_send(self.stream) {
+            match self.line.act(|end, _| end.poll_send(self.stream)) {
                 None => return false,
                 Some(ToSend::Bytes(bytes)) => self.unsent = bytes,
                 Some(ToSend::Finish) => return self.finish(),
@@ -130,15 +136,15 @@ impl Carrying {
 
     /// Whether anything was received.
     fn poll_receive(&mut self, context: &Context<'_>) -> bool {
-        if self.is_received || !self.end.wants_bytes(self.stream) {
+        if self.is_received || !self.line.end_of_protocol().borrow().wants_bytes(self.stream) {
             return false;
         }
         match self.receive.poll_read(MAX_READ, context) {
             Poll::Pending => return false,
-            Poll::Ready(Ok(Some(bytes))) => self.end.clone().receive(self.stream, bytes),
+            Poll::Ready(Ok(Some(bytes))) => self.line.act(|end, now| end.receive(now, self.stream, bytes)),
             Poll::Ready(Ok(None)) => {
                 self.is_received = true;
-                self.end.clone().on_finished(self.stream);
+                self.line.act(|end, now| end.on_finished(now, self.stream));
             }
             Poll::Ready(Err(error)) => return self.give_up(&error),
         }
@@ -152,7 +158,7 @@ impl Carrying {
         };
         self.unsent = Bytes::new();
         (self.is_sent, self.is_received) = (true, true);
-        self.end.clone().on_gone(self.stream, ErrorCode::from_number(code));
+        self.line.act(|end, now| end.on_gone(now, self.stream, ErrorCode::from_number(code)));
         true
     }
 }

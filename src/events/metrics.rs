@@ -74,11 +74,12 @@ fn of_namespaces(namespaces: &[NamespaceDescription], unix_ms: u64, text: &mut S
 
 fn of_subscriptions(namespaces: &[NamespaceDescription], text: &mut String) {
     type Figure = fn(&SubscriptionDescription) -> u64;
-    let figures: [(&str, &str, &str, Figure); 7] = [
+    let figures: [(&str, &str, &str, Figure); 8] = [
         ("subscription_depth", "gauge", "Events that are not acknowledged.", |one| one.depth),
         ("subscription_in_flight", "gauge", "Events that were delivered and are not acknowledged.", |one| {
             one.in_flight
         }),
+        ("subscription_consumers", "gauge", "Consumers that wait for events.", |one| one.fetching),
         ("delivered_total", "counter", "Deliveries.", |one| one.delivered),
         ("acknowledged_total", "counter", "Events that were acknowledged.", |one| one.acknowledged),
         ("redelivered_total", "counter", "Deliveries that were not the first of their event.", |one| one.redelivered),

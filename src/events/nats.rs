@@ -2,6 +2,7 @@
 
 mod client;
 mod jetstream;
+mod link;
 mod names;
 mod problem;
 mod settings;

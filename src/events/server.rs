@@ -1,7 +1,7 @@
 //! A server of events: sessions over WebTransport and over QUIC alone, before one store.
 
 use crate::error::Error;
-use crate::events::carry::{End, Signals, carry};
+use crate::events::carry::{self, Line as _, Signals};
 use crate::events::mailbox::{Mailbox, Note};
 use crate::events::metrics;
 use crate::events::shared::{Door, EventServerEvent, Inner, ServerLimits, locked};
@@ -10,9 +10,8 @@ use crate::exchange::reply::Reply;
 use crate::exchange::request::Request;
 use crate::webtransport::request::SessionRequest;
 use crate::webtransport::session::Session;
-use base::{Bytes, Instant};
+use base::Instant;
 use events::delivery::{Operation, Outcome};
-use events::session::ToSend;
 use events::session::server::{self as protocol, Output};
 use events::{ErrorCode, Registry};
 use runtime::Handle;
@@ -174,14 +173,93 @@ struct Line {
 }
 
 impl Line {
-    fn act<T>(&self, act: impl FnOnce(&mut Machine, Instant) -> T) -> T {
-        let result = act(&mut self.machine.borrow_mut(), self.handle.read_clock());
-        self.flush();
-        result
+    fn note(&self, operation: &Operation) {
+        if let Some(namespace) = operation.namespace() {
+            let mut namespaces = self.namespaces.borrow_mut();
+            if !namespaces.contains(namespace) && namespaces.len() < MAX_NAMED {
+                namespaces.insert(namespace.to_owned());
+                drop(namespaces);
+                self.measure();
+            }
+        }
+    }
+
+    /// Tells the server's figures how far the client is away.
+    fn measure(&self) {
+        let round_trip = self.machine.borrow().round_trip();
+        self.mailbox.set_figures(round_trip, self.namespaces.borrow().iter().cloned().collect());
+    }
+
+    /// What the store answers, what the server wants, and the time.
+    async fn run(self: &Rc<Self>) {
+        let mut sleep = pin!(self.handle.sleep(Duration::ZERO));
+        poll_fn(|context| {
+            self.mailbox.wait(context);
+            loop {
+                for note in self.mailbox.take() {
+                    self.act(|machine, now| match note {
+                        Note::Answer(ticket, outcome) => machine.on_answer(now, ticket, outcome),
+                        Note::Recheck => machine.recheck(now),
+                        Note::GoAway(reason) => machine.go_away(now, &reason, self.inner.limits.drain),
+                    });
+                }
+                if self.is_lost.get() || self.machine.borrow().is_closed() {
+                    return Poll::Ready(());
+                }
+                let deadline = self.machine.borrow().deadline().unwrap_or(Instant::MAX);
+                sleep.as_mut().get_mut().reset(deadline);
+                match Pin::new(&mut sleep).poll(context) {
+                    Poll::Ready(()) => {
+                        self.act(|machine, now| machine.on_timeout(now));
+                        self.measure();
+                    }
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await;
+    }
+
+    fn end(self: &Rc<Self>) {
+        locked(&self.inner.sessions).remove(&self.id);
+        self.act(|machine, _| machine.on_lost());
+        self.signals.wake_all();
+        let (code, reason) = match self.ended.take() {
+            Some((code, reason)) => (Some(code), reason),
+            None => (None, "the connection is over".to_owned()),
+        };
+        let machine = self.machine.borrow();
+        let client = machine.client();
+        self.inner.tell(&EventServerEvent::SessionEnded { session: self.id, client, code, reason: &reason });
+    }
+}
+
+/// Has the store give to others what a session holds, however its task ends.
+struct EndAtDrop(Rc<Line>);
+
+impl Drop for EndAtDrop {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl carry::Line for Line {
+    type End = Machine;
+
+    fn end_of_protocol(&self) -> &RefCell<Machine> {
+        &self.machine
+    }
+
+    fn read_clock(&self) -> Instant {
+        self.handle.read_clock()
+    }
+
+    fn signals(&self) -> &Signals {
+        &self.signals
     }
 
     /// Does what the session wants done.
-    fn flush(&self) {
+    fn flush(self: &Rc<Self>) {
         loop {
             let output = self.machine.borrow_mut().poll_output();
             match output {
@@ -211,105 +289,6 @@ impl Line {
             }
         }
     }
-
-    fn note(&self, operation: &Operation) {
-        if let Some(namespace) = operation.namespace() {
-            let mut namespaces = self.namespaces.borrow_mut();
-            if !namespaces.contains(namespace) && namespaces.len() < MAX_NAMED {
-                namespaces.insert(namespace.to_owned());
-                drop(namespaces);
-                self.measure();
-            }
-        }
-    }
-
-    /// Tells the server's figures how far the client is away.
-    fn measure(&self) {
-        let round_trip = self.machine.borrow().round_trip();
-        self.mailbox.set_figures(round_trip, self.namespaces.borrow().iter().cloned().collect());
-    }
-
-    /// What the store answers, what the server wants, and the time.
-    async fn run(&self) {
-        let mut sleep = pin!(self.handle.sleep(Duration::ZERO));
-        poll_fn(|context| {
-            self.mailbox.wait(context);
-            loop {
-                for note in self.mailbox.take() {
-                    self.act(|machine, now| match note {
-                        Note::Answer(ticket, outcome) => machine.on_answer(now, ticket, outcome),
-                        Note::Recheck => machine.recheck(now),
-                        Note::GoAway(reason) => machine.go_away(now, &reason, self.inner.limits.drain),
-                    });
-                }
-                if self.is_lost.get() || self.machine.borrow().is_closed() {
-                    return Poll::Ready(());
-                }
-                let deadline = self.machine.borrow().deadline().unwrap_or(Instant::MAX);
-                sleep.as_mut().get_mut().reset(deadline);
-                match Pin::new(&mut sleep).poll(context) {
-                    Poll::Ready(()) => {
-                        self.act(|machine, now| machine.on_timeout(now));
-                        self.measure();
-                    }
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-        })
-        .await;
-    }
-
-    fn end(&self) {
-        locked(&self.inner.sessions).remove(&self.id);
-        self.act(|machine, _| machine.on_lost());
-        self.signals.wake_all();
-        let (code, reason) = match self.ended.take() {
-            Some((code, reason)) => (Some(code), reason),
-            None => (None, "the connection is over".to_owned()),
-        };
-        let machine = self.machine.borrow();
-        let client = machine.client();
-        self.inner.tell(&EventServerEvent::SessionEnded { session: self.id, client, code, reason: &reason });
-    }
-}
-
-/// Has the store give to others what a session holds, however its task ends.
-struct EndAtDrop(Rc<Line>);
-
-impl Drop for EndAtDrop {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
-
-impl End for Line {
-    fn poll_send(&self, stream: u64) -> Option<ToSend> {
-        self.act(|machine, _| machine.poll_send(stream))
-    }
-
-    fn has_stream(&self, stream: u64) -> bool {
-        self.machine.borrow().has_stream(stream)
-    }
-
-    fn wants_bytes(&self, stream: u64) -> bool {
-        self.machine.borrow().wants_bytes(stream)
-    }
-
-    fn receive(self: Rc<Self>, stream: u64, bytes: Bytes) {
-        self.act(|machine, now| machine.receive(now, stream, bytes));
-    }
-
-    fn on_finished(self: Rc<Self>, stream: u64) {
-        self.act(|machine, now| machine.on_finished(now, stream));
-    }
-
-    fn on_gone(self: Rc<Self>, stream: u64, _: ErrorCode) {
-        self.act(|machine, _| machine.on_gone(stream));
-    }
-
-    fn signals(&self) -> &Signals {
-        &self.signals
-    }
 }
 
 /// Takes the client's streams until the session is over.
@@ -317,8 +296,7 @@ async fn accept_streams(line: Rc<Line>) {
     while let Ok((send, receive)) = line.session.accept_bidirectional().await {
         let stream = send.id();
         line.act(|machine, _| machine.on_stream(stream));
-        let end: Rc<dyn End> = line.clone();
-        line.handle.spawn_detached(carry(end, stream, send, receive));
+        line.handle.spawn_detached(carry::carry(line.clone(), stream, send, receive));
     }
     line.is_lost.set(true);
     line.mailbox.wake();

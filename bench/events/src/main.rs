@@ -1,7 +1,7 @@
 //! The store of events alone: what it keeps a second, beside what the disk can do; and ten million events through it.
 //!
-//! `bench-events FOLDER [seconds=3] [size=200]`: publishers that each wait for the answer to one event before they send the next, 1, 10 and
-//! 100 of them, every event synced. Before and after each, the disk alone: a write of as many bytes and `fdatasync`.
+//! `bench-events FOLDER [seconds=3] [size=200] [namespaces=1]`: publishers that each wait for the answer to one event before they send the next, 1, 10 and
+//! 100 of them, spread over so many namespaces, every event synced. Before and after each, the disk alone: a write of as many bytes and `fdatasync`.
 //! `bench-events FOLDER many=10000000`: so many events, in batches of 100 and not synced, through a namespace that keeps a
 //! million, with one consumer; memory and descriptors are printed on the way.
 //! `bench-events nats://HOST:PORT`: the publishers on NATS JetStream through the same store interface.
@@ -23,17 +23,19 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
-    let place =
-        arguments.next().ok_or("usage: bench-events FOLDER|nats://HOST:PORT [seconds=3] [size=200] [many=N]")?;
-    let (mut seconds, mut size, mut many) = (3, 200, 0);
+    let place = arguments
+        .next()
+        .ok_or("usage: bench-events FOLDER|nats://HOST:PORT [seconds=3] [size=200] [namespaces=1] [many=N]")?;
+    let (mut seconds, mut size, mut namespaces, mut many) = (3, 200, 1, 0);
     for argument in arguments {
         let (name, value) = argument.split_once('=').ok_or_else(|| format!("`{argument}` is not NAME=NUMBER"))?;
         let value: u64 = value.parse().map_err(|_| format!("`{value}` is no number"))?;
         match name {
             "seconds" => seconds = value,
             "size" => size = value as usize,
+            "namespaces" => namespaces = value.max(1),
             "many" => many = value,
-            _ => return Err(format!("`{name}` is not one of seconds, size, many").into()),
+            _ => return Err(format!("`{name}` is not one of seconds, size, namespaces, many").into()),
         }
     }
     if many > 0 {
@@ -42,10 +44,10 @@ fn main() -> Result<(), Failure> {
     let time = Duration::from_secs(seconds);
     if place.starts_with("nats://") {
         let store = NatsStore::connect(&place, NatsOptions::default())?;
-        return publishers(&store, None, time, size);
+        return publishers(&store, None, time, size, namespaces);
     }
     let store = EmbeddedStore::open(&place, EmbeddedOptions::default())?;
-    publishers(&store, Some(Path::new(&place)), time, size)
+    publishers(&store, Some(Path::new(&place)), time, size, namespaces)
 }
 
 fn ask(store: &dyn Store, operation: Operation) -> Result<Outcome, Failure> {
@@ -62,7 +64,13 @@ fn event(size: usize) -> EncodedEvent {
 }
 
 /// Publishers in a closed loop.
-fn publishers(store: &dyn Store, folder: Option<&Path>, time: Duration, size: usize) -> Result<(), Failure> {
+fn publishers(
+    store: &dyn Store,
+    folder: Option<&Path>,
+    time: Duration,
+    size: usize,
+    namespaces: u64,
+) -> Result<(), Failure> {
     println!(
         "{:>10} {:>12} {:>9} {:>9} {:>9} {:>14}",
         "publishers", "events/s", "p50 us", "p99 us", "p99.9 us", "disk alone/s"
@@ -72,16 +80,17 @@ fn publishers(store: &dyn Store, folder: Option<&Path>, time: Duration, size: us
         let is_over = AtomicBool::new(false);
         let began = Instant::now();
         let mut waits = std::thread::scope(|scope| -> Result<Vec<u64>, Failure> {
-            let one = || -> Result<Vec<u64>, Failure> {
+            let one = |number: u64| -> Result<Vec<u64>, Failure> {
+                let namespace = format!("bench{}", number % namespaces);
                 let mut waits = Vec::new();
                 while !is_over.load(Ordering::Relaxed) {
                     let began = Instant::now();
-                    ask(store, Operation::Publish { namespace: "bench".into(), events: vec![event(size)] })?;
+                    ask(store, Operation::Publish { namespace: namespace.clone(), events: vec![event(size)] })?;
                     waits.push(began.elapsed().as_micros() as u64);
                 }
                 Ok(waits)
             };
-            let threads: Vec<_> = (0..count).map(|_| scope.spawn(one)).collect();
+            let threads: Vec<_> = (0..count).map(|number| scope.spawn(move || one(number))).collect();
             std::thread::sleep(time);
             is_over.store(true, Ordering::Relaxed);
             let mut all = Vec::new();

@@ -1,7 +1,9 @@
 //! What a broker stands on: one log of records for each namespace.
 
 use crate::delivery::Refusal;
+use alloc::collections::BTreeSet;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::{ControlFlow, Range};
 
@@ -35,11 +37,9 @@ pub trait Log {
     /// There is no room. None was appended.
     fn append(&mut self, namespace: &str, records: &Records) -> Result<(), Refusal>;
 
-    /// Makes durable what was appended.
-    ///
-    /// # Errors
-    /// It is not durable. The log has to be opened anew, by [`replay`](Log::replay), and what was appended since the last commit is gone.
-    fn commit(&mut self, namespace: &str) -> Result<(), Refusal>;
+    /// Makes durable what was appended to these logs, at the same time where it can. Gives those that have failed, and why: what was
+    /// appended to them since the last commit is gone, and they have to be opened anew, by [`replay`](Log::replay).
+    fn commit(&mut self, namespaces: &BTreeSet<Arc<str>>) -> Vec<(Arc<str>, Refusal)>;
 
     /// Hands out events from number `from` on, in order, until `visit` has enough.
     ///

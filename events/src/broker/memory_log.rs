@@ -2,8 +2,9 @@
 
 use crate::broker::log::{Log, Record, Records, kind};
 use crate::delivery::Refusal;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
@@ -49,8 +50,8 @@ impl Log for MemoryLog {
         Ok(())
     }
 
-    fn commit(&mut self, _: &str) -> Result<(), Refusal> {
-        Ok(())
+    fn commit(&mut self, _: &BTreeSet<Arc<str>>) -> Vec<(Arc<str>, Refusal)> {
+        Vec::new()
     }
 
     fn read(

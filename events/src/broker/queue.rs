@@ -32,8 +32,6 @@ pub(crate) struct Queue {
     pub(crate) marks: Marks,
     pub(crate) recent: Recent,
     pub(crate) subscriptions: BTreeMap<String, Subscription>,
-    /// Records were appended since the last commit.
-    pub(crate) is_dirty: bool,
     /// Why it cannot be used, until it can be opened anew.
     pub(crate) failure: Option<Refusal>,
     duplicates: u64,
@@ -51,7 +49,6 @@ impl Queue {
             marks: Marks::new(),
             recent: Recent::default(),
             subscriptions: BTreeMap::new(),
-            is_dirty: false,
             failure: None,
             duplicates: 0,
             expired: 0,
@@ -101,7 +98,6 @@ impl Queue {
             self.recent.insert(&event.id, self.next, time, self.settings.max_remembered_ids);
             self.next += 1;
         }
-        self.is_dirty |= published.iter().any(|one| !one.is_duplicate);
     }
 
     /// Whether a namespace that drops nothing has room for so many events more. What every subscription has settled goes first.

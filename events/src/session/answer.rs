@@ -81,6 +81,7 @@ fn figures(of: NamespaceDescription, unix_ms: u64) -> NamespaceFigures {
         delivered: one.delivered,
         acknowledged: one.acknowledged,
         redelivered: one.redelivered,
+        consumers: one.fetching,
         dead: one.dead,
     };
     NamespaceFigures {

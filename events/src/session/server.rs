@@ -1,5 +1,7 @@
 //! The server's end of a session.
 
+mod streams;
+
 use crate::code::ErrorCode;
 use crate::delivery::{BatchLimits, ConsumerId, Operation, Outcome, Start, SubscriptionId};
 use crate::frame::{DEFAULT_MAX_FRAME, Frame};
@@ -10,12 +12,12 @@ use crate::messages::{
 use crate::registry::{Denied, Grants, MAX_TOKEN, TokenHash};
 use crate::session::answer;
 use crate::session::request::{self, PublishLimits, Refused, Right, refused};
-use crate::session::stream::{Stream, ToSend};
+use crate::session::stream::Stream;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use base::{Bytes, Duration, Instant};
+use base::{Duration, Instant};
 
 /// What a session takes and does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -260,61 +262,12 @@ impl<G: Gate> Session<G> {
         self.outputs.push_back(Output::Ready(stream));
     }
 
-    /// Whether there is still something to be done with a stream.
-    pub fn has_stream(&self, stream: u64) -> bool {
-        self.streams.contains_key(&stream)
-    }
-
-    /// Whether the stream's next bytes are wanted.
-    pub fn wants_bytes(&self, stream: u64) -> bool {
-        self.streams.get(&stream).is_some_and(|open| self.takes(open))
-    }
-
-    /// Bytes of a stream.
-    pub fn receive(&mut self, now: Instant, stream: u64, bytes: Bytes) {
-        self.heard = now;
-        if let Some(open) = self.streams.get_mut(&stream) {
-            open.stream.push(bytes);
-            self.read(now, stream);
-        }
-    }
-
-    /// The client has ended its side of a stream.
-    pub fn on_finished(&mut self, now: Instant, stream: u64) {
-        self.heard = now;
-        if let Some(open) = self.streams.get_mut(&stream) {
-            open.stream.is_finished = true;
-            self.read(now, stream);
-        }
-    }
-
-    /// A stream was reset by the client, or the client wants no more of it.
-    pub fn on_gone(&mut self, stream: u64) {
-        if self.control == Some(stream) {
-            // A session is as long as its control stream.
-            self.close(ErrorCode::None, "the control stream was given up");
-        }
-        self.forget(stream);
-    }
-
     /// The connection is gone.
     pub fn on_lost(&mut self) {
         self.is_closed = true;
         let streams: Vec<u64> = self.streams.keys().copied().collect();
         streams.into_iter().for_each(|stream| self.forget(stream));
         self.outputs.retain(|output| matches!(output, Output::Submit { .. }));
-    }
-
-    /// What is next to be sent of a stream.
-    pub fn poll_send(&mut self, stream: u64) -> Option<ToSend> {
-        let open = self.streams.get_mut(&stream)?;
-        let to_send = open.stream.poll_send();
-        if open.stream.is_done() {
-            self.forget(stream);
-        } else {
-            self.consume(stream);
-        }
-        to_send
     }
 
     /// What the store has answered.

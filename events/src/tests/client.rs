@@ -4,14 +4,15 @@ use super::server::Shared;
 use super::shelf::Shelf;
 use crate::bucket::Rate;
 use crate::code::ErrorCode;
+use crate::delivery::Operation;
 use crate::event::Event;
 use crate::frame::Frame;
 use crate::messages::*;
 use crate::protobuf::Message;
 use crate::registry::Registry;
-use crate::session::ToSend;
 use crate::session::client::{Client, Config, ConsumerId, Output, QueueFull, Source, Told};
 use crate::session::server::{Limits, Output as Wanted, Session};
+use crate::session::{End, ToSend};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
@@ -38,6 +39,8 @@ struct World {
     sessions: u64,
     wire: VecDeque<Piece>,
     told: Vec<Told>,
+    /// Acknowledgments that the store was asked to keep.
+    acknowledgments: u64,
     /// Nobody listens.
     is_down: bool,
     pieces: u64,
@@ -61,6 +64,7 @@ impl World {
             sessions: 0,
             wire: VecDeque::new(),
             told: Vec::new(),
+            acknowledgments: 0,
             is_down: false,
             pieces: 0,
             cut_at: BTreeSet::new(),
@@ -116,6 +120,7 @@ impl World {
         let Some(wanted) = server.poll_output() else { return false };
         match wanted {
             Wanted::Submit { ticket, operation } => {
+                self.acknowledgments += u64::from(matches!(operation, Operation::Acknowledge { .. }));
                 self.shelf.submit(ticket.map(|ticket| (self.sessions, ticket)), operation);
             }
             Wanted::Ready(stream) => {
@@ -157,7 +162,7 @@ impl World {
         match piece {
             Piece::ToServer(stream, ToSend::Bytes(bytes)) => server.receive(now, stream, bytes),
             Piece::ToServer(stream, ToSend::Finish) => server.on_finished(now, stream),
-            Piece::ToServer(stream, _) => server.on_gone(stream),
+            Piece::ToServer(stream, _) => server.on_gone(now, stream, ErrorCode::None),
             Piece::ToClient(stream, ToSend::Bytes(bytes)) => client.receive(now, stream, bytes),
             Piece::ToClient(stream, ToSend::Finish) => client.on_finished(now, stream),
             Piece::ToClient(stream, ToSend::Refuse(code) | ToSend::Reset(code)) => client.on_gone(now, stream, code),
@@ -245,6 +250,20 @@ fn events_go_out_and_come_in() {
     world.settle();
     assert_eq!(world.shelf.unacknowledged("orders", "s"), 0);
     assert_eq!(world.client.unpublished(), 0);
+}
+
+/// Each acknowledgment costs the store a record and an answer, and those that wait for the same answer go together.
+#[test]
+fn acknowledgments_go_together_while_others_are_under_way() {
+    let mut world = World::new(config(), 1);
+    let consumer = world.subscribe();
+    for n in 0..200 {
+        world.publish("orders", &format!("e{n}"));
+    }
+    world.settle();
+    assert_eq!(world.handle_all(consumer).len(), 200);
+    world.settle();
+    assert_eq!((world.shelf.unacknowledged("orders", "s"), world.acknowledgments), (0, 5));
 }
 
 /// How many pieces pass in the exchange that is cut at each.

@@ -9,8 +9,8 @@ use crate::frame::{Frame, FrameReader};
 use crate::messages::*;
 use crate::protobuf::Message;
 use crate::registry::{Denied, Grants, Registry, TokenHash};
-use crate::session::ToSend;
 use crate::session::server::{Gate, Limits, Output, Session};
+use crate::session::{End, ToSend};
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use alloc::rc::Rc;
@@ -411,7 +411,7 @@ fn h7_what_was_not_acknowledged_comes_again_once_the_consumer_is_gone() {
     assert_eq!(sequences(&test.ask(8, fetch(0))), [1, 2, 3]);
     let deliveries = vec![Handle { sequence: 2, attempt: 1 }];
     test.ask(0, Acknowledge { request: 2, namespace: "orders".into(), name: "s".into(), deliveries });
-    test.session.on_gone(8);
+    test.session.on_gone(test.now, 8, ErrorCode::None);
     test.settle();
     assert_eq!(test.submitted.last(), Some(&Operation::Leave { consumer: 1 }));
     assert_eq!(sequences(&test.ask(12, fetch(0))), [1, 3]);

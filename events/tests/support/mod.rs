@@ -8,33 +8,10 @@ use posthaste_events::delivery::{
     BatchLimits, Delivery, DeliveryId, EncodedEvent, Operation, Outcome, Published, Refusal, SubscriptionId,
     SubscriptionSettings,
 };
-use std::collections::BTreeMap;
+use sim::SeededRandom;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-
-/// A sequence of numbers that a seed determines.
-#[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Random {
-        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
-    }
-
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    pub(crate) fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
-    }
-}
+use std::sync::Arc;
 
 #[derive(Clone, Debug)]
 struct Kept {
@@ -58,7 +35,7 @@ struct OneLog {
 #[derive(Clone, Debug)]
 pub(crate) struct FaultyLog {
     logs: BTreeMap<String, OneLog>,
-    pub(crate) random: Random,
+    pub(crate) random: SeededRandom,
     /// One in so many appends and commits fails.
     pub(crate) failures: Option<u64>,
     pub(crate) is_full: bool,
@@ -69,7 +46,7 @@ impl FaultyLog {
     pub(crate) fn new(seed: u64) -> FaultyLog {
         FaultyLog {
             logs: BTreeMap::new(),
-            random: Random::new(seed),
+            random: SeededRandom::new(seed),
             failures: None,
             is_full: false,
             snapshot_every: 30,
@@ -130,15 +107,19 @@ impl Log for FaultyLog {
         Ok(())
     }
 
-    fn commit(&mut self, namespace: &str) -> Result<(), Refusal> {
-        let fails = self.fails();
-        let log = self.logs.get_mut(namespace).expect("it was made");
-        if fails {
-            log.records.truncate(log.committed);
-            return Err(Refusal::Failed { reason: "fsync: input/output error".to_owned() });
+    fn commit(&mut self, namespaces: &BTreeSet<Arc<str>>) -> Vec<(Arc<str>, Refusal)> {
+        let mut failed = Vec::new();
+        for name in namespaces {
+            let fails = self.fails();
+            let log = self.logs.get_mut(&**name).expect("it was made");
+            if fails {
+                log.records.truncate(log.committed);
+                failed.push((name.clone(), Refusal::Failed { reason: "fsync: input/output error".to_owned() }));
+            } else {
+                log.committed = log.records.len();
+            }
         }
-        log.committed = log.records.len();
-        Ok(())
+        failed
     }
 
     fn read(

@@ -4,6 +4,7 @@ use base::{Bytes, Duration, Instant};
 use crypto_ring::hash::SHA256;
 use events::delivery::ConsumerId;
 use events::messages::Auth;
+use events::session::End as _;
 use events::session::client::{Client, Config};
 use events::session::server::{Gate, Limits, Output, Session};
 use events::{Denied, Frame, FrameReader, Grants, Registry, TokenHash};

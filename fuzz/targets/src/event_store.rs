@@ -6,10 +6,11 @@ use events::broker::{Broker, Settings, record};
 use events::delivery::{BatchLimits, EncodedEvent, Operation, Outcome, Refusal, Start};
 use journal::{DATA_START, Files, Journal, JournalFile, Options};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::ControlFlow;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// A folder in memory.
 #[derive(Clone, Default)]
@@ -103,6 +104,7 @@ pub(super) fn journal(data: &[u8]) {
         let record = journal::Record { kind: 1, sequence, time: sequence, content: &content };
         journal.append([record].into_iter()).expect("memory has no errors");
     }
+    journal.commit().expect("memory has no errors");
     drop(journal);
     let name = folder.0.borrow().keys().next().expect("a segment").clone();
     let (changes, behind) = data.split_at(data.len().min(48));
@@ -158,8 +160,8 @@ impl Log for Given<'_> {
         Ok(())
     }
 
-    fn commit(&mut self, _: &str) -> Result<(), Refusal> {
-        Ok(())
+    fn commit(&mut self, _: &BTreeSet<Arc<str>>) -> Vec<(Arc<str>, Refusal)> {
+        Vec::new()
     }
 
     fn read(

@@ -1,35 +1,10 @@
 //! A folder in memory that takes back what was not synced, tears writes, flips bytes and runs full.
 
 use journal::{Files, JournalFile};
-use std::cell::RefCell;
+use sim::SeededRandom;
 use std::collections::BTreeMap;
 use std::io;
-use std::rc::Rc;
-
-/// A sequence of numbers that a seed determines.
-#[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Random {
-        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
-    }
-
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    pub(crate) fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
-    }
-}
+use std::sync::{Arc, Mutex};
 
 #[derive(Clone, Debug)]
 enum Change {
@@ -70,33 +45,39 @@ struct Disk {
     failing_syncs: u32,
     /// Writes take at most so many bytes at once.
     short: usize,
+    writes: u64,
 }
 
 /// The folder. Clones are the same one.
 #[derive(Clone, Debug)]
-pub(crate) struct Folder(Rc<RefCell<Disk>>);
+pub(crate) struct Folder(Arc<Mutex<Disk>>);
 
 impl Folder {
     pub(crate) fn new() -> Folder {
-        let disk = Disk { files: BTreeMap::new(), room: u64::MAX, failing_syncs: 0, short: usize::MAX };
-        Folder(Rc::new(RefCell::new(disk)))
+        let disk = Disk { files: BTreeMap::new(), room: u64::MAX, failing_syncs: 0, short: usize::MAX, writes: 0 };
+        Folder(Arc::new(Mutex::new(disk)))
     }
 
     pub(crate) fn set_room(&self, room: u64) {
-        self.0.borrow_mut().room = room;
+        self.0.lock().unwrap().room = room;
     }
 
     pub(crate) fn set_short(&self, short: usize) {
-        self.0.borrow_mut().short = short;
+        self.0.lock().unwrap().short = short;
+    }
+
+    /// How many writes there were.
+    pub(crate) fn writes(&self) -> u64 {
+        self.0.lock().unwrap().writes
     }
 
     pub(crate) fn fail_syncs(&self, count: u32) {
-        self.0.borrow_mut().failing_syncs = count;
+        self.0.lock().unwrap().failing_syncs = count;
     }
 
     /// Another folder with what would be there after a crash now: of what was not synced any part, the last of it torn.
-    pub(crate) fn after_crash(&self, random: &mut Random) -> Folder {
-        let mut disk = self.0.borrow().clone();
+    pub(crate) fn after_crash(&self, random: &mut SeededRandom) -> Folder {
+        let mut disk = self.0.lock().unwrap().clone();
         disk.files.retain(|_, content| content.is_listed || random.one_in(2));
         for content in disk.files.values_mut() {
             let mut left = content.durable.clone();
@@ -118,25 +99,25 @@ impl Folder {
         }
         disk.room = u64::MAX;
         disk.failing_syncs = 0;
-        Folder(Rc::new(RefCell::new(disk)))
+        Folder(Arc::new(Mutex::new(disk)))
     }
 
     /// Another folder with the same content.
     pub(crate) fn copy(&self) -> Folder {
-        Folder(Rc::new(RefCell::new(self.0.borrow().clone())))
+        Folder(Arc::new(Mutex::new(self.0.lock().unwrap().clone())))
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
-        self.0.borrow().files.keys().cloned().collect()
+        self.0.lock().unwrap().files.keys().cloned().collect()
     }
 
     pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
-        self.0.borrow().files[name].now.clone()
+        self.0.lock().unwrap().files[name].now.clone()
     }
 
     pub(crate) fn set_bytes(&self, name: &str, bytes: Vec<u8>) {
         let content = Content { now: bytes.clone(), durable: bytes, changes: Vec::new(), is_listed: true };
-        self.0.borrow_mut().files.insert(name.to_owned(), content);
+        self.0.lock().unwrap().files.insert(name.to_owned(), content);
     }
 }
 
@@ -148,7 +129,7 @@ impl Files for Folder {
     }
 
     fn create(&mut self, name: &str) -> io::Result<File> {
-        let mut disk = self.0.borrow_mut();
+        let mut disk = self.0.lock().unwrap();
         if disk.files.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -157,18 +138,18 @@ impl Files for Folder {
     }
 
     fn open(&mut self, name: &str) -> io::Result<File> {
-        if !self.0.borrow().files.contains_key(name) {
+        if !self.0.lock().unwrap().files.contains_key(name) {
             return Err(io::ErrorKind::NotFound.into());
         }
         Ok(File { folder: self.clone(), name: name.to_owned() })
     }
 
     fn remove(&mut self, name: &str) -> io::Result<()> {
-        self.0.borrow_mut().files.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.0.lock().unwrap().files.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.0.borrow_mut().files.values_mut().for_each(|content| content.is_listed = true);
+        self.0.lock().unwrap().files.values_mut().for_each(|content| content.is_listed = true);
         Ok(())
     }
 }
@@ -182,7 +163,7 @@ pub(crate) struct File {
 
 impl JournalFile for File {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let disk = self.folder.0.borrow();
+        let disk = self.folder.0.lock().unwrap();
         let content = &disk.files.get(&self.name).ok_or(io::ErrorKind::NotFound)?.now;
         let from = (offset as usize).min(content.len());
         let count = buffer.len().min(content.len() - from);
@@ -191,12 +172,13 @@ impl JournalFile for File {
     }
 
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        let mut disk = self.folder.0.borrow_mut();
+        let mut disk = self.folder.0.lock().unwrap();
         let count = bytes.len().min(disk.room as usize).min(disk.short);
         if count == 0 && !bytes.is_empty() {
             return Err(io::ErrorKind::StorageFull.into());
         }
         disk.room -= count as u64;
+        disk.writes += 1;
         let change = Change::Write(offset as usize, bytes[..count].to_vec());
         let content = disk.files.get_mut(&self.name).ok_or(io::ErrorKind::NotFound)?;
         change.apply(&mut content.now);
@@ -205,7 +187,7 @@ impl JournalFile for File {
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
-        let mut disk = self.folder.0.borrow_mut();
+        let mut disk = self.folder.0.lock().unwrap();
         let content = disk.files.get_mut(&self.name).ok_or(io::ErrorKind::NotFound)?;
         let change = Change::Truncate(len as usize);
         change.apply(&mut content.now);
@@ -214,11 +196,11 @@ impl JournalFile for File {
     }
 
     fn size(&self) -> io::Result<u64> {
-        Ok(self.folder.0.borrow().files.get(&self.name).ok_or(io::ErrorKind::NotFound)?.now.len() as u64)
+        Ok(self.folder.0.lock().unwrap().files.get(&self.name).ok_or(io::ErrorKind::NotFound)?.now.len() as u64)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        let mut disk = self.folder.0.borrow_mut();
+        let mut disk = self.folder.0.lock().unwrap();
         if disk.failing_syncs > 0 {
             disk.failing_syncs -= 1;
             return Err(io::Error::other("input/output error"));

@@ -10,8 +10,9 @@ posthaste events: events that are stored, and delivered at least once, over QUIC
 
   posthaste events serve [--listen ADDR]... [--cert PEM --key PEM] [--name HOST]... [--registry FILE]
                          [--rate N[/BURST]] [--max-age SECONDS] [--max-events N] [--max-bytes N] [--when-full drop|refuse]
-                         [--store DIR | --store nats://HOST:PORT [--replicas N] | --in-memory] [--lost-with-the-machine]
-                         [--metrics ADDR] [--client-ca PEM] [--drain SECONDS]
+                         [--store DIR | --store nats://HOST:PORT [--replicas N] [--store-ca FILE] | --in-memory]
+                         [--lost-with-the-machine]
+                         [--metrics ADDR] [--client-ca PEM] [--workers N] [--drain SECONDS]
   posthaste events inject  URL NAMESPACE [FILE]...   publishes events, a JSON object in each line, or a line of text with --text TYPE
   posthaste events tail    URL NAMESPACE [-f] [--from PLACE] [-n N] [--subscription NAME [--max N]]
   posthaste events replay  URL NAMESPACE [--from PLACE] [-n N] [--to NAMESPACE]
@@ -33,6 +34,7 @@ Of the server:
   --listen ADDR   where; default 127.0.0.1:4433
   --store DIR     the folder that events are kept in; default events.store, made if it is not there
   --store nats://HOST:PORT   events are kept on NATS JetStream, on so many of its servers as --replicas says; any number of ours share them
+  --store tls://HOST:PORT   the same under TLS: its certificate is judged by --store-ca FILE, or by whom the system trusts
   --in-memory     events are not kept beyond the end of the process
   --lost-with-the-machine   a publish is answered before the disk has it: faster, and what was answered can be lost when power fails
   --registry FILE who may do what, one grant in a line: CLIENT NAMESPACE RIGHTS sha256:HEX; read again at SIGHUP. Without it the
@@ -41,9 +43,13 @@ Of the server:
   --max-age, --max-events, --max-bytes   what a namespace keeps; what is older or more goes, or is refused with --when-full refuse
   --metrics ADDR  /metrics and /health over HTTP/1.1, for Prometheus
   --client-ca PEM clients may show a certificate of these authorities instead of a token
+  --workers N     so many threads for connections, which share the addresses; default 1. The store has one of its own in any case
 
 PLACE is earliest, latest, a sequence, or @SECONDS since 1970. Events come out as JSON, one in a line.
 ";
+
+/// Threads for connections, at most: as many as connection IDs can name.
+const MAX_WORKERS: usize = 256;
 
 /// A command about events.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,6 +91,8 @@ pub struct EventsServe {
     pub store: Option<String>,
     /// On how many servers of NATS.
     pub replicas: u32,
+    /// The file of the authorities that servers of NATS are believed by.
+    pub store_authorities: Option<String>,
     /// A publish is answered before the disk has it.
     pub lost_with_the_machine: bool,
     /// Events in a second, and at once.
@@ -101,6 +109,8 @@ pub struct EventsServe {
     pub metrics: Option<String>,
     /// The authorities of clients.
     pub client_authorities: Option<String>,
+    /// Threads for connections.
+    pub workers: usize,
     /// How long clients have at the end.
     pub drain: Duration,
 }
@@ -214,6 +224,7 @@ struct Given {
     registry: Option<String>,
     store: Option<String>,
     replicas: Option<u64>,
+    store_authorities: Option<String>,
     in_memory: bool,
     lost_with_the_machine: bool,
     rate: Option<(u32, u32)>,
@@ -223,6 +234,7 @@ struct Given {
     refuses: bool,
     metrics: Option<String>,
     client_authorities: Option<String>,
+    workers: Option<u64>,
     drain: Option<Duration>,
     client: Option<String>,
     token_file: Option<String>,
@@ -262,9 +274,11 @@ const COMMANDS: &[(&str, bool, &[&str])] = &[
             "--when-full",
             "--metrics",
             "--client-ca",
+            "--workers",
             "--drain",
             "--store",
             "--replicas",
+            "--store-ca",
             "--in-memory",
             "--lost-with-the-machine",
         ],
@@ -346,6 +360,7 @@ impl Given {
             "--registry" => self.registry = Some(arguments.value(flag, inline)?),
             "--store" => self.store = Some(arguments.value(flag, inline)?),
             "--replicas" => self.replicas = Some(arguments.number(flag, inline)?),
+            "--store-ca" => self.store_authorities = Some(arguments.value(flag, inline)?),
             "--in-memory" => self.in_memory = switch(flag, inline)?,
             "--lost-with-the-machine" => self.lost_with_the_machine = switch(flag, inline)?,
             "--rate" => self.rate = Some(rate(&arguments.value(flag, inline)?)?),
@@ -355,6 +370,7 @@ impl Given {
             "--when-full" => self.refuses = when_full(&arguments.value(flag, inline)?)?,
             "--metrics" => self.metrics = Some(arguments.value(flag, inline)?),
             "--client-ca" => self.client_authorities = Some(arguments.value(flag, inline)?),
+            "--workers" => self.workers = Some(arguments.number(flag, inline)?),
             "--drain" => self.drain = Some(arguments.seconds(flag, inline)?),
             "--cert" => self.pairs.certificates.push(arguments.value(flag, inline)?),
             "--key" => self.pairs.keys.push(arguments.value(flag, inline)?),
@@ -465,6 +481,11 @@ fn finish(command: &str, mut given: Given) -> Result<Events, Usage> {
     Ok(Events::Client(client, task))
 }
 
+/// Whether a store is servers of NATS, and no folder.
+pub fn is_nats(store: &str) -> bool {
+    ["nats://", "tls://"].iter().any(|scheme| store.starts_with(scheme))
+}
+
 fn serve(given: Given) -> Result<EventsServe, Usage> {
     let mut identities = given.pairs.together("give both, or neither for a development certificate")?;
     let identity = identities.pop();
@@ -476,7 +497,10 @@ fn serve(given: Given) -> Result<EventsServe, Usage> {
             "--in-memory keeps nothing: --store and --lost-with-the-machine have no place beside it".into(),
         ));
     }
-    let is_nats = given.store.as_deref().is_some_and(|store| store.starts_with("nats://"));
+    let is_nats = given.store.as_deref().is_some_and(is_nats);
+    if given.store_authorities.is_some() && !given.store.as_deref().is_some_and(|store| store.starts_with("tls://")) {
+        return Err(Usage("--store-ca judges servers of NATS: it goes with --store tls://HOST:PORT".into()));
+    }
     if !is_nats && given.replicas.is_some() {
         return Err(Usage("--replicas are servers of NATS: it goes with --store nats://HOST:PORT".into()));
     }
@@ -487,10 +511,14 @@ fn serve(given: Given) -> Result<EventsServe, Usage> {
     }
     let replicas = u32::try_from(given.replicas.unwrap_or(1)).ok().filter(|replicas| *replicas <= 5);
     let replicas = replicas.ok_or_else(|| Usage("--replicas is at most 5".into()))?;
+    let workers =
+        usize::try_from(given.workers.unwrap_or(1)).ok().filter(|workers| (1..=MAX_WORKERS).contains(workers));
+    let workers = workers.ok_or_else(|| Usage(format!("--workers is a number from 1 to {MAX_WORKERS}")))?;
     let store = (!given.in_memory).then(|| given.store.unwrap_or_else(|| "events.store".into()));
     Ok(EventsServe {
         store,
         replicas,
+        store_authorities: given.store_authorities,
         lost_with_the_machine: given.lost_with_the_machine,
         listen: if given.listen.is_empty() { vec!["127.0.0.1:4433".into()] } else { given.listen },
         identity,
@@ -503,6 +531,7 @@ fn serve(given: Given) -> Result<EventsServe, Usage> {
         refuses: given.refuses,
         metrics: given.metrics,
         client_authorities: given.client_authorities,
+        workers,
         drain: given.drain.unwrap_or(Duration::from_secs(10)),
     })
 }
@@ -583,7 +612,9 @@ mod tests {
         assert_eq!((serve.rate, serve.max_age, serve.refuses), ((100, 1000), Some(Duration::from_secs(60)), true));
         assert_eq!((serve.store.as_deref(), serve.listen), (Some("events.store"), vec!["127.0.0.1:4433".to_owned()]));
         let Ok(Some(Events::Serve(serve))) = parsed("serve --in-memory --rate 5") else { panic!() };
-        assert_eq!((serve.store, serve.rate), (None, (5, 5)));
+        assert_eq!((serve.store, serve.rate, serve.workers), (None, (5, 5), 1));
+        let Ok(Some(Events::Serve(serve))) = parsed("serve --workers 4 --store tls://a --store-ca f") else { panic!() };
+        assert_eq!((serve.workers, serve.store_authorities.as_deref()), (4, Some("f")));
         assert_eq!(
             task("tail u n -f --from @1.5 -n 3"),
             Task::Tail {

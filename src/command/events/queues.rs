@@ -31,8 +31,15 @@ fn as_text(of: &NamespaceFigures, text: &mut String) {
     for one in &of.subscriptions {
         let _ = writeln!(
             text,
-            "  {}: {} pending, {} in flight; {} delivered, {} of them again, {} acknowledged, {} dead",
-            one.name, one.pending, one.in_flight, one.delivered, one.redelivered, one.acknowledged, one.dead
+            "  {}: {} pending, {} in flight, {} consumers wait; {} delivered, {} of them again, {} acknowledged, {} dead",
+            one.name,
+            one.pending,
+            one.in_flight,
+            one.consumers,
+            one.delivered,
+            one.redelivered,
+            one.acknowledged,
+            one.dead
         );
     }
 }
@@ -58,6 +65,7 @@ fn as_json(of: &NamespaceFigures, text: &mut String) {
                 for (name, number) in [
                     ("pending", one.pending),
                     ("in_flight", one.in_flight),
+                    ("consumers", one.consumers),
                     ("delivered", one.delivered),
                     ("redelivered", one.redelivered),
                     ("acknowledged", one.acknowledged),

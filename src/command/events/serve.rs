@@ -1,6 +1,6 @@
 //! `posthaste events serve`: the server.
 
-use crate::command::arguments::{EventsServe, Level};
+use crate::command::arguments::{EventsServe, Level, is_nats};
 use crate::command::certificate_file::CertificateFile;
 use crate::command::events::check;
 use crate::command::failure::Failure;
@@ -13,7 +13,8 @@ use posthaste::events::{
     PROTOCOL, QueueSettings, Rate, ServerLimits, Settings, Store,
 };
 use posthaste::{
-    ClientTrust, Error, Executor, Identity, Reply, Request, ResponseHead, Server, Status, WebTransportLimits,
+    ClientTrust, Error, Executor, Identity, Reply, Request, ResponseHead, Roots, Server, ServerBuilder, Status,
+    WebTransportLimits,
 };
 use runtime::inherited::Inherited;
 use runtime::{Hangups, TcpListener};
@@ -67,13 +68,29 @@ fn serve(arguments: &EventsServe, log: &Log) -> Result<(), Failure> {
     if let Some(listener) = watching {
         watch(listener, events.clone(), log.clone())?;
     }
+    run_server(arguments, &identity, &addresses, events, log)
+}
+
+/// Serves on this thread, or on workers, until a signal comes.
+fn run_server(
+    arguments: &EventsServe,
+    identity: &Identity,
+    addresses: &[SocketAddr],
+    events: EventServer,
+    log: &Log,
+) -> Result<(), Failure> {
+    let builder = builder(arguments, identity, addresses, &events)?;
+    let handler = move |request, reply| answer(events.clone(), request, reply);
+    if arguments.workers > 1 {
+        let workers = builder.drain(arguments.drain + CLOSING).start_workers(arguments.workers, handler)?;
+        let _own = greet(arguments, workers.addresses(), identity, log)?;
+        return workers.until_signal().map_err(Failure::from);
+    }
     let executor =
         Executor::new().map_err(|error| Failure::Failed(format!("the operating system refused: {error}")))?;
-    let server = start(arguments, &identity, &addresses, &events, &executor)?;
-    let own = greet(arguments, server.addresses(), &identity, log)?;
-    let ended = executor.block_on(server.until_signal(arguments.drain + CLOSING));
-    drop(own);
-    ended.map_err(Failure::from)
+    let server = builder.start(executor.handle(), handler)?;
+    let _own = greet(arguments, server.addresses(), identity, log)?;
+    executor.block_on(server.until_signal(arguments.drain + CLOSING)).map_err(Failure::from)
 }
 
 fn identity(arguments: &EventsServe, addresses: &[SocketAddr]) -> Result<Identity, Error> {
@@ -100,8 +117,9 @@ fn store(arguments: &EventsServe, log: &Log) -> Result<Arc<dyn Store>, Failure> 
     };
     let settings = Settings { queue, ..Settings::default() };
     let failed = |refusal: Refusal| Failure::Failed(refusal.to_string());
-    if let Some(url) = arguments.store.as_deref().filter(|store| store.starts_with("nats://")) {
-        let options = NatsOptions { settings, replicas: arguments.replicas };
+    if let Some(url) = arguments.store.as_deref().filter(|store| is_nats(store)) {
+        let roots = arguments.store_authorities.as_ref().map(Roots::from_pem_file).transpose()?;
+        let options = NatsOptions { settings, replicas: arguments.replicas, roots };
         return Ok(Arc::new(NatsStore::connect(url, options).map_err(failed)?));
     }
     let Some(folder) = &arguments.store else { return Ok(Arc::new(MemoryStore::new(settings).map_err(failed)?)) };
@@ -112,13 +130,12 @@ fn store(arguments: &EventsServe, log: &Log) -> Result<Arc<dyn Store>, Failure> 
     Ok(Arc::new(store))
 }
 
-fn start(
+fn builder(
     arguments: &EventsServe,
     identity: &Identity,
     addresses: &[SocketAddr],
     events: &EventServer,
-    executor: &Executor,
-) -> Result<Server, Failure> {
+) -> Result<ServerBuilder, Failure> {
     let sessions = WebTransportLimits { max_streams_bidi: MAX_STREAMS, ..WebTransportLimits::default() };
     let builder = Server::builder(identity.clone()).drain(arguments.drain).hear_signals()?;
     // Browsers come by TCP first.
@@ -130,12 +147,10 @@ fn start(
         None => builder,
     };
     let of_protocol = events.clone();
-    let builder = builder.session_protocol(PROTOCOL, move |session| {
+    Ok(builder.session_protocol(PROTOCOL, move |session| {
         let events = of_protocol.clone();
         async move { events.serve(session).await }
-    });
-    let events = events.clone();
-    Ok(builder.start(executor.handle(), move |request, reply| answer(events.clone(), request, reply))?)
+    }))
 }
 
 /// Sessions of events, and at the root a page that shows how the queues are.

@@ -1,10 +1,10 @@
 //! A connection to one of the servers, made anew when it is lost, and requests over it.
 
+use super::link::Link;
 use super::problem::Problem;
 use super::wire::{self, Message, Reader, Said};
 use base::{Duration, Instant};
 use json::{ObjectWriter, Value};
-use runtime::executor::Watched;
 use runtime::{Handle, TcpStream};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -13,6 +13,7 @@ use std::io;
 use std::net::ToSocketAddrs;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// How long a server has to take a connection and greet.
@@ -27,11 +28,13 @@ const MAX_OUTGOING: usize = 128 << 20;
 const MAX_MESSAGES: usize = 20_000;
 
 /// Where servers are, and who we are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) struct Servers {
     /// `host:port` of each.
     pub(super) places: Vec<String>,
     pub(super) user: Option<(String, String)>,
+    /// How their certificates are judged; without it nothing is said under TLS.
+    pub(super) tls: Option<Arc<tls::ClientConfig>>,
 }
 
 /// Shared by all tasks of the store's thread.
@@ -222,7 +225,7 @@ impl Client {
     }
 
     /// Connects to a server, and greets it.
-    async fn open(&self, place: &str, servers: &Servers) -> io::Result<(Watched<TcpStream>, Reader)> {
+    async fn open(&self, place: &str, servers: &Servers) -> io::Result<(Link, Reader)> {
         let opened = self.handle.timeout(GREETING, self.greet(place, servers)).await;
         let opened =
             opened.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "it did not greet in time")));
@@ -232,32 +235,44 @@ impl Client {
         opened
     }
 
-    async fn greet(&self, place: &str, servers: &Servers) -> io::Result<(Watched<TcpStream>, Reader)> {
+    async fn greet(&self, place: &str, servers: &Servers) -> io::Result<(Link, Reader)> {
         // The thread is the store's own, and has nothing to do without a connection.
         let address = place.to_socket_addrs()?.next();
         let address = address.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))?;
-        let stream = TcpStream::connect(&self.handle, address).await?;
+        let mut link = Link::new(TcpStream::connect(&self.handle, address).await?);
         let mut reader = Reader::default();
-        let info = match next(&stream, &mut reader).await? {
+        let info = match next(&mut link, &mut reader).await? {
             Said::Info(info) => info,
             other => return Err(io::Error::other(format!("it begins with {other:?} and not with INFO"))),
         };
         let info = json::parse(&info).map_err(io::Error::other)?;
-        if info.get("tls_required").and_then(Value::as_bool) == Some(true) {
-            return Err(io::Error::other("it demands TLS, which this store does not speak to NATS"));
+        let has = |name: &str| info.get(name).and_then(Value::as_bool) == Some(true);
+        match &servers.tls {
+            None if has("tls_required") => {
+                return Err(io::Error::other("it demands TLS: its address is tls://HOST:PORT"));
+            }
+            None => {}
+            Some(_) if !has("tls_required") && !has("tls_available") => {
+                return Err(io::Error::other("it has no TLS, which its address asks for"));
+            }
+            // What came in plain before the handshake could be anybody's.
+            Some(_) if !reader.is_empty() => return Err(malformed()),
+            Some(config) => {
+                let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
+                let name = x509::ServerName::parse(host).map_err(io::Error::other)?;
+                link.secure(config.clone(), name, self.handle.read_clock()).await?;
+            }
         }
         let hello = hello(servers.user.as_ref(), &self.state.borrow().prefix);
         let mut rest = hello.as_bytes();
-        while !rest.is_empty() {
-            poll_fn(|context| stream.poll_writable(context)).await;
-            match stream.inner().send(rest) {
-                Ok(count) => rest = rest.get(count..).unwrap_or(&[]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.clear_writable(),
-                Err(error) => return Err(error),
-            }
-        }
+        poll_fn(|context| {
+            let sent = link.send(rest, context)?;
+            rest = rest.get(sent..).unwrap_or(&[]);
+            if rest.is_empty() { Poll::Ready(io::Result::Ok(())) } else { Poll::Pending }
+        })
+        .await?;
         loop {
-            match next(&stream, &mut reader).await? {
+            match next(&mut link, &mut reader).await? {
                 Said::Pong => break,
                 Said::Error(words) => return Err(io::Error::other(words)),
                 _ => {}
@@ -267,17 +282,17 @@ impl Client {
         state.is_connected = true;
         state.outgoing.clear();
         state.waiting.drain(..).for_each(Waker::wake);
-        Ok((stream, reader))
+        Ok((link, reader))
     }
 
     /// Until the connection is lost. Why.
-    async fn move_bytes(&self, (stream, mut reader): (Watched<TcpStream>, Reader)) -> io::Error {
+    async fn move_bytes(&self, (mut link, mut reader): (Link, Reader)) -> io::Error {
         let mut pings = pin!(self.handle.sleep(PING));
         let mut unanswered = 0;
         let mut room = vec![0; 64 << 10];
         poll_fn(|context| {
             self.state.borrow_mut().mover = Some(context.waker().clone());
-            match self.receive(&stream, &mut reader, &mut room, context) {
+            match self.receive(&mut link, &mut reader, &mut room, context) {
                 Ok(has_answered) if has_answered => unanswered = 0,
                 Ok(_) => {}
                 Err(error) => return Poll::Ready(error),
@@ -290,7 +305,7 @@ impl Client {
                 self.state.borrow_mut().outgoing.extend_from_slice(b"PING\r\n");
                 pings.set(self.handle.sleep(PING));
             }
-            match self.send(&stream, context) {
+            match self.send(&mut link, context) {
                 Ok(()) => Poll::Pending,
                 Err(error) => Poll::Ready(error),
             }
@@ -301,24 +316,21 @@ impl Client {
     /// Reads what has come. Whether anything has.
     fn receive(
         &self,
-        stream: &Watched<TcpStream>,
+        link: &mut Link,
         reader: &mut Reader,
         room: &mut [u8],
         context: &mut Context<'_>,
     ) -> io::Result<bool> {
         let mut has_come = false;
-        while stream.poll_readable(context).is_ready() {
-            match stream.inner().receive(room) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(count) => {
-                    has_come = true;
-                    reader.push(room.get(..count).unwrap_or(&[]));
-                    while let Some(said) = reader.next().map_err(|_| malformed())? {
-                        self.hear(said)?;
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.clear_readable(),
-                Err(error) => return Err(error),
+        while let Poll::Ready(received) = link.poll_receive(room, context) {
+            let count = received?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            has_come = true;
+            reader.push(room.get(..count).unwrap_or(&[]));
+            while let Some(said) = reader.next().map_err(|_| malformed())? {
+                self.hear(said)?;
             }
         }
         Ok(has_come)
@@ -345,16 +357,9 @@ impl Client {
         Ok(())
     }
 
-    fn send(&self, stream: &Watched<TcpStream>, context: &mut Context<'_>) -> io::Result<()> {
+    fn send(&self, link: &mut Link, context: &mut Context<'_>) -> io::Result<()> {
         let mut state = self.state.borrow_mut();
-        let mut sent = 0;
-        while sent < state.outgoing.len() && stream.poll_writable(context).is_ready() {
-            match stream.inner().send(state.outgoing.get(sent..).unwrap_or(&[])) {
-                Ok(count) => sent += count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.clear_writable(),
-                Err(error) => return Err(error),
-            }
-        }
+        let sent = link.send(&state.outgoing, context)?;
         state.outgoing.drain(..sent);
         Ok(())
     }
@@ -365,13 +370,13 @@ fn malformed() -> io::Error {
 }
 
 /// The next thing that is said, before anybody else listens.
-async fn next(stream: &Watched<TcpStream>, reader: &mut Reader) -> io::Result<Said> {
+async fn next(link: &mut Link, reader: &mut Reader) -> io::Result<Said> {
     let mut room = [0; 4096];
     loop {
         if let Some(said) = reader.next().map_err(|_| malformed())? {
             return Ok(said);
         }
-        let count = stream.read_with(|stream| stream.receive(&mut room)).await?;
+        let count = poll_fn(|context| link.poll_receive(&mut room, context)).await?;
         if count == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

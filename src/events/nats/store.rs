@@ -6,6 +6,9 @@ use super::jetstream::{Delivered, RETRY, api, consumers, number, pull, streams, 
 use super::problem::Problem;
 use super::wire::Message;
 use super::{names, settings};
+use crate::client::roots::Roots;
+use crate::error::Error;
+use crate::wall_clock::SystemClock;
 use base::{Duration, Instant};
 use events::broker::Settings;
 use events::delivery::{
@@ -34,17 +37,19 @@ const SHORTEST: Duration = Duration::from_millis(10);
 const AHEAD: usize = 512;
 
 /// How a [`NatsStore`] is reached, and how its streams are made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct NatsOptions {
     /// What namespaces keep, and the most of an operation. Limits of memory are the server's.
     pub settings: Settings,
     /// Servers that each stream is kept on. Default 1; a cluster of three nodes has 3, and survives the loss of one.
     pub replicas: u32,
+    /// Who is believed that a server of `tls://` is the one that its address names. Default: whom the system trusts.
+    pub roots: Option<Roots>,
 }
 
 impl Default for NatsOptions {
     fn default() -> NatsOptions {
-        NatsOptions { settings: Settings::default(), replicas: 1 }
+        NatsOptions { settings: Settings::default(), replicas: 1, roots: None }
     }
 }
 
@@ -87,12 +92,13 @@ impl Shared {
 }
 
 impl NatsStore {
-    /// Connects to one of the servers of `nats://[USER:PASSWORD@]HOST:PORT[,HOST:PORT ...]`.
+    /// Connects to one of the servers of `nats://[USER:PASSWORD@]HOST:PORT[,HOST:PORT ...]`, or of `tls://` and the same, where nothing
+    /// but a server's greeting is said before it has shown a certificate of its host.
     ///
     /// # Errors
-    /// The address is none, no server answers (each has five seconds), or the system gives no thread.
+    /// The address is none, no server answers (each has five seconds) or is believed, or the system gives no thread.
     pub fn connect(url: &str, options: NatsOptions) -> Result<NatsStore, Refusal> {
-        let servers = servers(url)?;
+        let servers = servers(url, options.roots.as_ref())?;
         let shared = Arc::new(Shared::default());
         let of_thread = Arc::clone(&shared);
         let (sender, ready) = std::sync::mpsc::channel();
@@ -151,10 +157,15 @@ impl Store for NatsStore {
     }
 }
 
-fn servers(url: &str) -> Result<Servers, Refusal> {
-    let bad =
-        || Refusal::BadSetting { what: "a NATS address has the form nats://[USER:PASSWORD@]HOST:PORT[,HOST:PORT ...]" };
-    let rest = url.strip_prefix("nats://").ok_or_else(bad)?.trim_end_matches('/');
+/// How servers of NATS are named, without TLS and with it.
+const SCHEMES: [&str; 2] = ["nats://", "tls://"];
+
+fn servers(url: &str, roots: Option<&Roots>) -> Result<Servers, Refusal> {
+    let bad = || Refusal::BadSetting {
+        what: "a NATS address has the form nats://[USER:PASSWORD@]HOST:PORT[,HOST:PORT ...], or tls:// and the same",
+    };
+    let scheme = SCHEMES.into_iter().find(|scheme| url.starts_with(scheme)).ok_or_else(bad)?;
+    let rest = url.strip_prefix(scheme).ok_or_else(bad)?.trim_end_matches('/');
     let (user, places) = rest.rsplit_once('@').map_or((None, rest), |(user, places)| (Some(user), places));
     let user = match user {
         Some(text) => {
@@ -164,13 +175,24 @@ fn servers(url: &str) -> Result<Servers, Refusal> {
         None => None,
     };
     let place = |text: &str| {
-        let text = text.trim_start_matches("nats://");
+        let text = text.trim_start_matches(scheme);
         let (host, port) = text.rsplit_once(':').unwrap_or((text, "4222"));
         let is_good = !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0);
         is_good.then(|| format!("{host}:{port}")).ok_or_else(bad)
     };
     let places = places.split(',').map(place).collect::<Result<Vec<_>, _>>()?;
-    Ok(Servers { places, user })
+    let tls = if scheme == "tls://" { Some(config(roots)?) } else { None };
+    Ok(Servers { places, user, tls })
+}
+
+fn config(roots: Option<&Roots>) -> Result<Arc<tls::ClientConfig>, Refusal> {
+    let failed = |error: Error| Refusal::Failed { reason: error.to_string() };
+    let verification = match roots {
+        Some(roots) => roots.verification(),
+        None => Roots::system().map_err(failed)?.verification(),
+    };
+    let clock = Arc::new(SystemClock);
+    Ok(Arc::new(tls::ClientConfig::new(crypto_ring::PROVIDER, verification, Vec::new(), clock)))
 }
 
 fn end(shared: &Shared) {
@@ -786,10 +808,13 @@ fn subscription(name: String, info: &Value) -> SubscriptionDescription {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Identity;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
 
     #[test]
     fn addresses_are_read_and_others_refused() {
-        let read = |url: &str| servers(url).map(|servers| (servers.places.join(" "), servers.user));
+        let read = |url: &str| servers(url, None).map(|servers| (servers.places.join(" "), servers.user));
         assert_eq!(read("nats://localhost:4222"), Ok(("localhost:4222".into(), None)));
         assert_eq!(read("nats://a,b:1,nats://c:2/"), Ok(("a:4222 b:1 c:2".into(), None)));
         let user = Some(("me".to_owned(), "se:cret@".to_owned()));
@@ -806,6 +831,35 @@ mod tests {
             "nats://a,,b",
         ] {
             assert!(matches!(read(bad), Err(Refusal::BadSetting { .. })), "{bad}");
+        }
+        let roots = Roots::from_pem(Identity::development(&[]).expect("a key").certificate_pem().as_bytes());
+        let secure = servers("tls://me:secret@a,tls://b:1", Some(&roots.expect("a certificate"))).expect("it is one");
+        assert_eq!((secure.places.join(" ").as_str(), secure.tls.is_some()), ("a:4222 b:1", true));
+    }
+
+    /// A password is for a server that has shown who it is, and for nobody before.
+    #[test]
+    fn a_server_without_the_tls_that_its_address_asks_for_is_told_nothing() {
+        for (scheme, info, words) in [
+            ("tls", "{\"tls_required\":false}", "it has no TLS, which its address asks for"),
+            ("tls", "{\"tls_required\":true}\r\n+OK", "is not NATS' protocol"),
+            ("nats", "{\"tls_required\":true}", "it demands TLS: its address is tls://HOST:PORT"),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            let address = listener.local_addr().expect("an address");
+            let server = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().expect("a client");
+                stream.write_all(format!("INFO {info}\r\n").as_bytes()).expect("it reads");
+                let mut said = Vec::new();
+                let _ = stream.read_to_end(&mut said);
+                said
+            });
+            let roots = Roots::from_pem(Identity::development(&[]).expect("a key").certificate_pem().as_bytes()).ok();
+            let options = NatsOptions { roots, ..NatsOptions::default() };
+            let refused = NatsStore::connect(&format!("{scheme}://me:secret@{address}"), options);
+            let Err(Refusal::Failed { reason }) = refused else { panic!("{refused:?}") };
+            assert!(reason.contains(words), "{reason}");
+            assert_eq!(server.join().expect("it has ended"), b"", "{words}");
         }
     }
 }

@@ -72,6 +72,11 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// Whether nothing has come that was not read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.read >= self.bytes.len()
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         if self.read > 0 && self.read >= self.bytes.len() / 2 {
             self.bytes.drain(..self.read);

@@ -1,0 +1,94 @@
+//! Commits: what was appended becomes durable, or is taken back.
+
+use super::Broker;
+use super::dead::Dying;
+use super::log::Log;
+use crate::delivery::{Outcome, Refusal};
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use base::Instant;
+
+impl<L: Log> Broker<L> {
+    /// Whether something waits for a commit.
+    pub fn wants_commit(&self) -> bool {
+        !self.dying.is_empty() || !self.uncommitted.is_empty() || !self.dirty.is_empty()
+    }
+
+    /// Makes durable what was appended, answers what waited for it, and delivers what can be seen now.
+    pub fn commit(&mut self, now: Instant, unix_ms: u64) {
+        let dying = core::mem::take(&mut self.dying);
+        let moved: Vec<(Dying, Option<String>)> =
+            dying.into_iter().filter_map(|one| self.move_dead(now, unix_ms, one)).collect();
+        let failed = self.commit_all(now, unix_ms);
+        for (dying, to) in moved {
+            // Only once the copy is durable does the original go.
+            if to.is_none_or(|to| !failed.iter().any(|name| **name == *to)) {
+                self.bury(now, &dying);
+            } else {
+                self.try_later(now, &dying);
+            }
+        }
+        self.commit_all(now, unix_ms);
+        self.uncommitted.drain(..).for_each(|(_, ticket, outcome)| self.answers.push_back((ticket, outcome)));
+    }
+
+    /// The names of those that failed.
+    fn commit_all(&mut self, now: Instant, unix_ms: u64) -> Vec<Arc<str>> {
+        let dirty = core::mem::take(&mut self.dirty);
+        if dirty.is_empty() {
+            return Vec::new();
+        }
+        let failed = self.log.commit(&dirty);
+        for name in &dirty {
+            match failed.iter().find(|(of, _)| of == name) {
+                None => self.committed(now, unix_ms, name),
+                Some((_, refusal)) => self.lost(now, unix_ms, name, refusal),
+            }
+        }
+        failed.into_iter().map(|(name, _)| name).collect()
+    }
+
+    fn committed(&mut self, now: Instant, unix_ms: u64, name: &str) {
+        let Some(queue) = self.queues.get_mut(name) else { return };
+        queue.durable = queue.next;
+        if self.log.wants_snapshot(name) {
+            // Without one a replay takes longer, and that is all.
+            let _ = self.log.keep_snapshot(name, &queue.snapshot());
+        }
+        self.retain(name, unix_ms);
+        self.serve_all(now, name);
+    }
+
+    /// What was appended since the last commit is gone, and so is what followed from it.
+    fn lost(&mut self, now: Instant, unix_ms: u64, name: &str, refusal: &Refusal) {
+        for (_, ticket, _) in self.uncommitted.extract_if(.., |(of, _, _)| of == name) {
+            self.answers.push_back((ticket, Outcome::Refused(refusal.clone())));
+        }
+        if let Some(queue) = self.queues.get_mut(name) {
+            queue.failure = Some(refusal.clone());
+        }
+        if self.reopen(unix_ms, name).is_ok() {
+            self.serve_all(now, name);
+        }
+    }
+
+    /// Opens a queue anew that has failed. Fetches go on waiting.
+    pub(super) fn reopen(&mut self, unix_ms: u64, name: &str) -> Result<(), Refusal> {
+        let mut queue = self.open(name, unix_ms)?;
+        self.timers.retain(|(_, namespace, _)| **namespace != *name);
+        let Some(old) = self.queues.remove(name) else { return Ok(()) };
+        self.dying.retain(|dying| dying.subscription.namespace != name);
+        for (subscription, mut old) in old.subscriptions {
+            match queue.subscriptions.get_mut(&subscription) {
+                Some(new) => {
+                    new.fetching = core::mem::take(&mut old.fetching);
+                    new.counters = old.counters;
+                }
+                None => self.refuse_fetches(&mut old, name, &subscription),
+            }
+        }
+        self.queues.insert(name.to_string(), queue);
+        Ok(())
+    }
+}
