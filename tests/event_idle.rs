@@ -35,7 +35,7 @@ fn a_thousand_consumers_that_wait_cost_little_memory() {
         let task = async {
             let client = Client::builder(Roots::from_pem(&pem).unwrap()).build(&handle);
             let connect = || {
-                let config = ClientConfig::new("both", "both-secret");
+                let config = ClientConfig::new("root", "root-secret");
                 EventClient::connect(&client, &url, config, &handle).unwrap()
             };
             let first = connect();

@@ -42,6 +42,8 @@ use subscription::{Fetching, Subscription};
 
 /// How often ages are looked at.
 pub const AGE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long an acknowledgment may wait for a commit that something else needs: a sync for it alone would hold up what is published next.
+pub const ACKNOWLEDGMENT_LINGER: Duration = Duration::from_millis(2);
 /// The most bytes of an event's id and key.
 const MAX_TEXT: usize = u16::MAX as usize;
 
@@ -55,6 +57,8 @@ pub struct Broker<L> {
     timers: BTreeSet<(Instant, Arc<str>, Arc<str>)>,
     /// Namespaces to which something was appended since the last commit.
     dirty: BTreeSet<Arc<str>>,
+    /// When the next commit is due, where something is known to wait for it.
+    commit_at: Option<Instant>,
     /// Who has asked for events, and of which subscriptions: namespace and name.
     consumers: BTreeMap<ConsumerId, BTreeSet<(Arc<str>, Arc<str>)>>,
     /// Answers that wait for the commit of this namespace.
@@ -84,6 +88,7 @@ impl<L: Log> Broker<L> {
             queues: BTreeMap::new(),
             timers: BTreeSet::new(),
             dirty: BTreeSet::new(),
+            commit_at: None,
             consumers: BTreeMap::new(),
             uncommitted: Vec::new(),
             answers: VecDeque::new(),
@@ -145,6 +150,11 @@ impl<L: Log> Broker<L> {
 
     /// Does an operation. Its answer comes from [`poll_answer`](Broker::poll_answer), some only after [`commit`](Broker::commit).
     pub fn handle(&mut self, now: Instant, unix_ms: u64, ticket: u64, operation: Operation) {
+        let patience = match &operation {
+            Operation::Acknowledge { .. } | Operation::Refuse { .. } => ACKNOWLEDGMENT_LINGER,
+            _ => Duration::ZERO,
+        };
+        let waited = self.wants_commit();
         let done = match operation {
             Operation::Publish { namespace, events } => self.publish(unix_ms, ticket, namespace, &events),
             Operation::Subscribe { subscription, settings } => self.subscribe(unix_ms, ticket, subscription, settings),
@@ -171,6 +181,12 @@ impl<L: Log> Broker<L> {
         };
         if let Err(refusal) = done {
             self.answers.push_back((ticket, Outcome::Refused(refusal)));
+        }
+        // What only reads leaves it as it is.
+        let is_of_this = !waited || self.uncommitted.last().is_some_and(|(_, of, _)| *of == ticket);
+        if is_of_this && self.wants_commit() {
+            let at = now + patience;
+            self.commit_at = Some(self.commit_at.map_or(at, |before| before.min(at)));
         }
     }
 

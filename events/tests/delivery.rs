@@ -33,6 +33,39 @@ fn refusal(store: &mut Store<MemoryLog>, operation: Operation) -> Refusal {
     }
 }
 
+/// An acknowledgment waits a little for a commit that is needed anyway, and a publish does not.
+#[test]
+fn a_commit_is_due_at_once_for_what_is_published_and_soon_for_what_is_acknowledged() {
+    let mut store = Store::new(Settings::default(), FaultyLog::new(1));
+    let id = subscription("n", "s");
+    store.subscribe(&id, SubscriptionSettings::default());
+    store.publish("n", events(0..3));
+    let batch = store.fetch(&id, 3);
+    assert_eq!(store.broker.commit_deadline(), None);
+    let acknowledge = |place: usize| {
+        let deliveries = vec![batch[place].id];
+        Operation::Acknowledge { subscription: id.clone(), deliveries }
+    };
+    let first = store.submit(acknowledge(0));
+    let due = store.now + ACKNOWLEDGMENT_LINGER;
+    assert_eq!((store.broker.commit_deadline(), store.answer(first)), (Some(due), None));
+    // Neither another one nor what only reads puts it off or brings it on.
+    store.now = store.now + ACKNOWLEDGMENT_LINGER / 2;
+    let second = store.submit(acknowledge(1));
+    store.submit(Operation::Describe { namespace: None });
+    assert_eq!(store.broker.commit_deadline(), Some(due));
+    let published = store.submit(Operation::Publish { namespace: "n".into(), events: events(3..4) });
+    assert_eq!(store.broker.commit_deadline(), Some(store.now));
+    store.commit();
+    for ticket in [first, second] {
+        assert_eq!(store.answer(ticket), Some(Outcome::Done { unknown: 0 }));
+    }
+    assert!(matches!(store.answer(published), Some(Outcome::Published(_))));
+    assert_eq!(store.broker.commit_deadline(), None);
+    store.submit(acknowledge(2));
+    assert_eq!(store.broker.commit_deadline(), Some(store.now + ACKNOWLEDGMENT_LINGER));
+}
+
 #[test]
 fn h6_what_is_published_is_fetched_with_the_same_bytes_and_in_order() {
     let mut store = store();

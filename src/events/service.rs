@@ -134,11 +134,18 @@ impl<L: Log> Worker<L> {
             }
             // What needs no commit does not wait for it.
             self.answer();
-            if self.broker.wants_commit() {
-                self.broker.commit(runtime::clock::now(), unix_ms);
-                self.answer();
+            if self.broker.commit_deadline().is_some_and(|at| at <= runtime::clock::now()) {
+                self.commit();
             }
         }
+        if self.broker.wants_commit() {
+            self.commit();
+        }
+    }
+
+    fn commit(&mut self) {
+        self.broker.commit(runtime::clock::now(), runtime::clock::unix_millis());
+        self.answer();
     }
 
     /// The operations that wait, as soon as there are some or the broker has something to do; nothing when it is over.
@@ -154,7 +161,7 @@ impl<L: Log> Worker<L> {
             if inbox.is_ending {
                 return None;
             }
-            let until = if self.broker.wants_commit() { Some(Instant::ZERO) } else { self.broker.deadline() };
+            let until = self.broker.commit_deadline().into_iter().chain(self.broker.deadline()).min();
             inbox = match until.map(|until| until.saturating_duration_since(runtime::clock::now())) {
                 Some(wait) if wait.is_zero() => return Some(Vec::new()),
                 Some(wait) => {

@@ -15,8 +15,18 @@ impl<L: Log> Broker<L> {
         !self.dying.is_empty() || !self.uncommitted.is_empty() || !self.dirty.is_empty()
     }
 
+    /// When [`commit`](Broker::commit) is to be called at the latest, if something waits for it. The sooner of several is what counts.
+    pub fn commit_deadline(&self) -> Option<Instant> {
+        if !self.wants_commit() {
+            return None;
+        }
+        // What follows from a death is not put off.
+        Some(self.commit_at.filter(|_| self.dying.is_empty()).unwrap_or(Instant::ZERO))
+    }
+
     /// Makes durable what was appended, answers what waited for it, and delivers what can be seen now.
     pub fn commit(&mut self, now: Instant, unix_ms: u64) {
+        self.commit_at = None;
         let dying = core::mem::take(&mut self.dying);
         let moved: Vec<(Dying, Option<String>)> =
             dying.into_iter().filter_map(|one| self.move_dead(now, unix_ms, one)).collect();

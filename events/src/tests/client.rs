@@ -39,7 +39,8 @@ struct World {
     sessions: u64,
     wire: VecDeque<Piece>,
     told: Vec<Told>,
-    /// Acknowledgments that the store was asked to keep.
+    /// Publishes and acknowledgments that the store was asked to keep.
+    publishes: u64,
     acknowledgments: u64,
     /// Nobody listens.
     is_down: bool,
@@ -64,6 +65,7 @@ impl World {
             sessions: 0,
             wire: VecDeque::new(),
             told: Vec::new(),
+            publishes: 0,
             acknowledgments: 0,
             is_down: false,
             pieces: 0,
@@ -120,6 +122,7 @@ impl World {
         let Some(wanted) = server.poll_output() else { return false };
         match wanted {
             Wanted::Submit { ticket, operation } => {
+                self.publishes += u64::from(matches!(operation, Operation::Publish { .. }));
                 self.acknowledgments += u64::from(matches!(operation, Operation::Acknowledge { .. }));
                 self.shelf.submit(ticket.map(|ticket| (self.sessions, ticket)), operation);
             }
@@ -263,7 +266,23 @@ fn acknowledgments_go_together_while_others_are_under_way() {
     world.settle();
     assert_eq!(world.handle_all(consumer).len(), 200);
     world.settle();
-    assert_eq!((world.shelf.unacknowledged("orders", "s"), world.acknowledgments), (0, 5));
+    assert_eq!((world.shelf.unacknowledged("orders", "s"), world.acknowledgments), (0, 3));
+}
+
+/// Small ones cost a frame, an operation and an answer each, and what is large is not to wait for answers from far away.
+#[test]
+fn small_events_go_together_while_others_are_under_way_and_large_ones_do_not_wait() {
+    for (size, publishes) in [(10, 3), (20_000, 6)] {
+        let mut world = World::new(config(), 1);
+        world.max_piece = 100_000;
+        world.settle();
+        for n in 0..6 {
+            let event = Event { id: format!("e{n}"), data: alloc::vec![b'x'; size].into(), ..Event::default() };
+            world.client.publish(world.now, "orders", &event).unwrap();
+        }
+        world.settle();
+        assert_eq!((world.published(), world.publishes), (6, publishes), "{size} bytes");
+    }
 }
 
 /// How many pieces pass in the exchange that is cut at each.

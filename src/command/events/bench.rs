@@ -20,6 +20,8 @@ use std::time::Duration;
 
 /// How long nothing may come in before the rest counts as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long consumers have to begin.
+const BEGINNING: Duration = Duration::from_secs(10);
 /// Lines of a drawing, and its longest bar.
 const LINES: usize = 12;
 const BAR: u64 = 50;
@@ -83,11 +85,14 @@ async fn measure(
     if let Some((_, first)) = consumers.first() {
         first.ensure(&bench.namespace, &run.name, settings.clone()).await?;
     }
-    let begun = handle.read_clock();
     let consuming: Vec<_> = consumers
         .iter()
         .map(|(_, events)| handle.spawn(consume(run.clone(), events.clone(), settings.clone())))
         .collect();
+    if let Some((_, first)) = consumers.first() {
+        wait_for_consumers(&run, first).await;
+    }
+    let begun = handle.read_clock();
     let publishing: Vec<_> =
         publishers.iter().map(|(_, events)| handle.spawn(publish(run.clone(), events.clone()))).collect();
     for task in publishing {
@@ -108,6 +113,20 @@ async fn measure(
         client.close().await;
     }
     Ok((run, published, delivered))
+}
+
+/// Until all consumers wait for events, where the client may know: what it takes to begin is not measured.
+async fn wait_for_consumers(run: &Run, client: &EventClient) {
+    let until = run.handle.read_clock() + BEGINNING;
+    while run.handle.read_clock() < until {
+        let Ok(described) = client.describe(&run.bench.namespace).await else { return };
+        let subscriptions = described.namespaces.iter().flat_map(|of| &of.subscriptions);
+        let waiting: u64 = subscriptions.filter(|one| one.name == run.name).map(|one| one.consumers).sum();
+        if waiting >= run.bench.consumers {
+            return;
+        }
+        run.handle.sleep(Duration::from_millis(1)).await;
+    }
 }
 
 async fn wait_for_all(run: &Run) {

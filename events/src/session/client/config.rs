@@ -19,7 +19,8 @@ pub struct Config {
     pub max_queue: usize,
     /// Bytes of them. Default 64 MiB.
     pub max_queue_bytes: usize,
-    /// Publishes that are not answered; what comes meanwhile goes together in the next. Default 8.
+    /// Publishes that are not answered; what comes meanwhile goes together in the next. Default 8, of which those after the second have
+    /// 64 events or 16 KiB.
     pub max_publishes: usize,
     /// Deliveries of a consumer that the program has not taken; meanwhile its stream is not read. Default 1000.
     pub max_unread: usize,

@@ -11,7 +11,11 @@ use base::Instant;
 /// Handles of one acknowledgment, at most.
 const MAX_HANDLES: usize = 1000;
 /// Acknowledgments of a consumer that are not answered, at most: what comes meanwhile goes together in the next.
-const MAX_ACKNOWLEDGING: usize = 4;
+const MAX_ACKNOWLEDGING: usize = 2;
+/// So many publishes are sent whatever is in them; while they are not answered, what comes meanwhile waits until it is much.
+const SMALL_PUBLISHES: usize = 2;
+/// What is much: events, or bytes.
+const LARGE_PUBLISH: (usize, usize) = (64, 16 << 10);
 /// Events and bytes of one publish, at most.
 const MAX_PUBLISH: (usize, usize) = (1000, 256 << 10);
 
@@ -101,6 +105,9 @@ impl Client {
         }
         let most = self.config.max_publishes.min(self.now.max_requests);
         while self.now.publishes.len() < most && !self.queue.is_empty() {
+            if self.now.publishes.len() >= SMALL_PUBLISHES && !self.has_much_to_publish() {
+                return;
+            }
             let publish = self.next_publish();
             let Some(namespace) = publish.first().map(|queued| queued.namespace.clone()) else { return };
             let request = self.number();
@@ -113,6 +120,11 @@ impl Client {
             self.now.publishes.insert(request, publish);
             self.send(stream, &Publish { request, namespace, events }.into());
         }
+    }
+
+    fn has_much_to_publish(&self) -> bool {
+        let next = self.queue.iter().take(LARGE_PUBLISH.0);
+        self.queue.len() >= LARGE_PUBLISH.0 || next.map(|queued| queued.bytes.len()).sum::<usize>() >= LARGE_PUBLISH.1
     }
 
     /// As many of the next events of one namespace as go into a frame, and one always.
