@@ -3,7 +3,7 @@
 mod support;
 
 use base::Duration;
-use posthaste_events::broker::{MemoryLog, Overflow, QueueSettings, Settings};
+use posthaste_events::broker::{ACKNOWLEDGMENT_LINGER, MemoryLog, Overflow, QueueSettings, Settings};
 use posthaste_events::delivery::{
     Backoff, BatchLimits, DeliveryId, NamespaceDescription, Operation, Outcome, Refusal, Start, SubscriptionSettings,
 };

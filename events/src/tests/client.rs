@@ -12,7 +12,7 @@ use crate::protobuf::Message;
 use crate::registry::Registry;
 use crate::session::client::{Client, Config, ConsumerId, Output, QueueFull, Source, Told};
 use crate::session::server::{Limits, Output as Wanted, Session};
-use crate::session::{End, ToSend};
+use crate::session::{End as _, ToSend};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;

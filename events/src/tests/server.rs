@@ -10,7 +10,7 @@ use crate::messages::*;
 use crate::protobuf::Message;
 use crate::registry::{Denied, Grants, Registry, TokenHash};
 use crate::session::server::{Gate, Limits, Output, Session};
-use crate::session::{End, ToSend};
+use crate::session::{End as _, ToSend};
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use alloc::rc::Rc;
