@@ -69,7 +69,7 @@ fn h10_over_a_bad_network_and_a_server_that_is_killed_nothing_is_lost_and_nothin
         })
     });
     let mut acknowledged: Vec<String> = Vec::new();
-    let mut next = || ids(&stored.recv_timeout(PATIENCE).expect("an event is stored in time"));
+    let next = || ids(&stored.recv_timeout(PATIENCE).expect("an event is stored in time"));
     while acknowledged.len() < EVENTS / 3 {
         acknowledged.extend(next());
     }

@@ -4,7 +4,6 @@
 //! this waits on the threads that submit.
 
 use super::store::Answer;
-use base::Instant;
 use events::broker::Broker;
 use events::broker::log::Log;
 use events::delivery::{Operation, Outcome, Refusal};
