@@ -18,57 +18,33 @@ mod pending;
 mod queue;
 mod recent;
 pub mod record;
+mod serving;
 pub mod settings;
+mod state;
 mod subscription;
 
 pub use dead::dead_letter;
 pub use memory_log::MemoryLog;
 pub use settings::{Overflow, QueueSettings, Settings};
+pub use state::{AGE_INTERVAL, Broker};
 
 use crate::delivery::{
     BatchLimits, ConsumerId, DeliveryId, EncodedEvent, Operation, Outcome, Refusal, Start, StoredEvent, SubscriptionId,
     SubscriptionSettings, is_name,
 };
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::{Bytes, Duration, Instant};
 use core::ops::ControlFlow;
-use dead::Dying;
-use log::{Log, Records};
+use log::Log;
 use queue::Queue;
 use subscription::{Fetching, Subscription};
 
-/// How often ages are looked at.
-pub const AGE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long an acknowledgment may wait for a commit that something else needs: a sync for it alone would hold up what is published next.
 pub const ACKNOWLEDGMENT_LINGER: Duration = Duration::from_millis(2);
 /// The most bytes of an event's id and key.
 const MAX_TEXT: usize = u16::MAX as usize;
-
-/// Queues, subscriptions and what is under way, over a log.
-#[derive(Debug)]
-pub struct Broker<L> {
-    log: L,
-    settings: Settings,
-    queues: BTreeMap<String, Queue>,
-    /// When subscriptions have something to do: namespace and name.
-    timers: BTreeSet<(Instant, Arc<str>, Arc<str>)>,
-    /// Namespaces to which something was appended since the last commit.
-    dirty: BTreeSet<Arc<str>>,
-    /// When the next commit is due, where something is known to wait for it.
-    commit_at: Option<Instant>,
-    /// Who has asked for events, and of which subscriptions: namespace and name.
-    consumers: BTreeMap<ConsumerId, BTreeSet<(Arc<str>, Arc<str>)>>,
-    /// Answers that wait for the commit of this namespace.
-    uncommitted: Vec<(String, u64, Outcome)>,
-    answers: VecDeque<(u64, Outcome)>,
-    dying: Vec<Dying>,
-    ages_at: Option<Instant>,
-    /// What was read and not understood, since the store was opened.
-    unreadable: u64,
-}
 
 /// Why an attempt has failed.
 const LATE: &str = "not acknowledged in time";
@@ -76,78 +52,6 @@ const REFUSED: &str = "refused by its consumer";
 const LEFT: &str = "its consumer left";
 
 impl<L: Log> Broker<L> {
-    /// Over the logs that there are: each is read from its last snapshot on.
-    ///
-    /// # Errors
-    /// The logs cannot be listed, or one cannot be read.
-    pub fn new(settings: Settings, mut log: L, now: Instant, unix_ms: u64) -> Result<Broker<L>, Refusal> {
-        let names = log.namespaces()?;
-        let mut made = Broker {
-            log,
-            settings,
-            queues: BTreeMap::new(),
-            timers: BTreeSet::new(),
-            dirty: BTreeSet::new(),
-            commit_at: None,
-            consumers: BTreeMap::new(),
-            uncommitted: Vec::new(),
-            answers: VecDeque::new(),
-            dying: Vec::new(),
-            ages_at: None,
-            unreadable: 0,
-        };
-        for name in names {
-            let queue = made.open(&name, unix_ms)?;
-            made.queues.insert(name, queue);
-        }
-        made.ages_at = made.has_ages().then(|| now + AGE_INTERVAL);
-        Ok(made)
-    }
-
-    fn has_ages(&self) -> bool {
-        let all = self.settings.namespaces.values().chain([&self.settings.queue]);
-        all.into_iter().any(|queue| queue.max_age.is_some())
-    }
-
-    fn queue_settings(&self, name: &str) -> QueueSettings {
-        self.settings.namespaces.get(name).unwrap_or(&self.settings.queue).clone()
-    }
-
-    /// A queue as its log has it.
-    fn open(&mut self, name: &str, unix_ms: u64) -> Result<Queue, Refusal> {
-        let mut queue = Queue::new(name, self.queue_settings(name));
-        let mut unreadable = 0;
-        self.log.replay(name, &mut |record| unreadable += u64::from(!queue.replay(record)))?;
-        self.unreadable += unreadable;
-        queue.durable = queue.next;
-        let (from, most) = (queue.first_to_remember(unix_ms), queue.settings.max_remembered_ids);
-        if most > 0 && from < queue.next {
-            let recent = &mut queue.recent;
-            self.log.read(name, from, &mut |record| {
-                if let Some(event) = record::read_event(record.content) {
-                    recent.insert(event.id, record.sequence, record.time, most);
-                }
-                ControlFlow::Continue(())
-            })?;
-        }
-        Ok(queue)
-    }
-
-    /// Records that were read and not understood.
-    pub const fn unreadable(&self) -> u64 {
-        self.unreadable
-    }
-
-    /// What it stands on.
-    pub const fn log(&self) -> &L {
-        &self.log
-    }
-
-    /// What it stands on, when it is not needed any more.
-    pub fn into_log(self) -> L {
-        self.log
-    }
-
     /// Does an operation. Its answer comes from [`poll_answer`](Broker::poll_answer), some only after [`commit`](Broker::commit).
     pub fn handle(&mut self, now: Instant, unix_ms: u64, ticket: u64, operation: Operation) {
         let patience = match &operation {
@@ -190,17 +94,6 @@ impl<L: Log> Broker<L> {
         }
     }
 
-    /// The next answer: the ticket of the operation, and what became of it.
-    pub fn poll_answer(&mut self) -> Option<(u64, Outcome)> {
-        self.answers.pop_front()
-    }
-
-    /// When [`on_timeout`](Broker::on_timeout) is to be called.
-    pub fn deadline(&self) -> Option<Instant> {
-        let timer = self.timers.first().map(|(at, _, _)| *at);
-        timer.into_iter().chain(self.ages_at).min()
-    }
-
     /// What happens by itself: deliveries that were not acknowledged in time, attempts that are due, fetches whose wait is over, and
     /// events that are too old.
     pub fn on_timeout(&mut self, now: Instant, unix_ms: u64) {
@@ -219,61 +112,6 @@ impl<L: Log> Broker<L> {
                 self.retain(&name, unix_ms);
             }
         }
-    }
-
-    fn refuse_fetches(&mut self, subscription: &mut Subscription, namespace: &str, name: &str) {
-        let id = SubscriptionId { namespace: namespace.to_string(), name: name.to_string() };
-        for fetching in subscription.fetching.drain(..) {
-            let refusal = Refusal::NoSuchSubscription { subscription: id.clone() };
-            self.answers.push_back((fetching.ticket, Outcome::Refused(refusal)));
-        }
-    }
-
-    /// The queue, made if it is not there, and opened anew if it has failed.
-    fn queue_for(&mut self, unix_ms: u64, name: &str) -> Result<(), Refusal> {
-        if let Some(queue) = self.queues.get(name) {
-            return if queue.failure.is_some() { self.reopen(unix_ms, name) } else { Ok(()) };
-        }
-        if !is_name(name) {
-            return Err(Refusal::BadName { name: name.to_string() });
-        }
-        if self.queues.len() >= self.settings.max_namespaces {
-            return Err(Refusal::TooMany { what: "namespaces", most: self.settings.max_namespaces });
-        }
-        self.log.create(name)?;
-        let queue = Queue::new(name, self.queue_settings(name));
-        self.queues.insert(name.to_string(), queue);
-        Ok(())
-    }
-
-    fn queue(&mut self, name: &str) -> Result<&mut Queue, Refusal> {
-        match self.queues.get_mut(name) {
-            Some(Queue { failure: Some(refusal), .. }) => Err(refusal.clone()),
-            Some(queue) => Ok(queue),
-            None => Err(Refusal::NoSuchNamespace { namespace: name.to_string() }),
-        }
-    }
-
-    fn subscription_mut(&mut self, namespace: &str, name: &str) -> Option<&mut Subscription> {
-        self.queues.get_mut(namespace)?.subscriptions.get_mut(name)
-    }
-
-    /// The subscription, or why there is none.
-    fn subscription(&mut self, id: &SubscriptionId) -> Result<&mut Subscription, Refusal> {
-        let subscriptions = &mut self.queue(&id.namespace)?.subscriptions;
-        subscriptions.get_mut(&id.name).ok_or_else(|| Refusal::NoSuchSubscription { subscription: id.clone() })
-    }
-
-    /// Appends records of a namespace that is there.
-    fn append(&mut self, namespace: &str, records: &Records) -> Result<(), Refusal> {
-        if records.is_empty() {
-            return Ok(());
-        }
-        // Also where it fails: a log that takes nothing any more says so when it is committed, and is opened anew.
-        if !self.dirty.contains(namespace) {
-            self.dirty.insert(Arc::from(namespace));
-        }
-        self.log.append(namespace, records)
     }
 
     fn publish(
@@ -302,20 +140,6 @@ impl<L: Log> Broker<L> {
         let published = self.append_events(unix_ms, &namespace, events)?;
         self.uncommitted.push((namespace, ticket, Outcome::Published(published)));
         Ok(())
-    }
-
-    fn append_events(
-        &mut self,
-        unix_ms: u64,
-        namespace: &str,
-        events: &[EncodedEvent],
-    ) -> Result<Vec<crate::delivery::Published>, Refusal> {
-        let queue = self.queue(namespace)?;
-        let time = queue.time(unix_ms);
-        let (records, published) = queue.prepare(events, unix_ms);
-        self.append(namespace, &records)?;
-        self.queue(namespace)?.published(events, &published, time);
-        Ok(published)
     }
 
     fn subscribe(
@@ -403,56 +227,6 @@ impl<L: Log> Broker<L> {
         let of = self.consumers.entry(consumer).or_default();
         if !of.iter().any(|(namespace, name)| **namespace == *id.namespace && **name == *id.name) {
             of.insert((Arc::from(id.namespace.as_str()), Arc::from(id.name.as_str())));
-        }
-    }
-
-    fn serve_all(&mut self, now: Instant, namespace: &str) {
-        let Some(queue) = self.queues.get(namespace) else { return };
-        let waiting = queue.subscriptions.iter().filter(|(_, one)| !one.fetching.is_empty() || one.armed.is_none());
-        let names: Vec<String> = waiting.map(|(name, _)| name.clone()).collect();
-        for name in names {
-            self.serve(now, namespace, &name);
-        }
-    }
-
-    /// Gives events to the fetches that wait, in turn, and sets the timer.
-    fn serve(&mut self, now: Instant, namespace: &str, name: &str) {
-        let Some(queue) = self.queues.get_mut(namespace) else { return };
-        let Some(subscription) = queue.subscriptions.get_mut(name) else { return };
-        let mut left = VecDeque::new();
-        while let Some(mut fetching) = subscription.fetching.pop_front() {
-            let is_over = fetching.until <= now;
-            let is_due = is_over || is_ready(subscription, &queue.marks, queue.durable, &mut fetching, now);
-            let batch = match is_due {
-                true => batch::fill(&mut self.log, namespace, queue.durable, subscription, fetching, now),
-                false => Ok(Vec::new()),
-            };
-            match batch {
-                Ok(batch) if batch.is_empty() && !is_over => left.push_back(fetching),
-                Ok(batch) => self.answers.push_back((fetching.ticket, Outcome::Batch(batch))),
-                Err(refusal) => self.answers.push_back((fetching.ticket, Outcome::Refused(refusal))),
-            }
-        }
-        subscription.fetching = left;
-        self.arm(namespace, name);
-    }
-
-    /// Sets the subscription's timer.
-    fn arm(&mut self, namespace: &str, name: &str) {
-        let Some(subscription) = self.queues.get_mut(namespace).and_then(|queue| queue.subscriptions.get_mut(name))
-        else {
-            return;
-        };
-        let deadline = subscription.deadline();
-        if deadline == subscription.armed {
-            return;
-        }
-        let (namespace, name): (Arc<str>, Arc<str>) = (Arc::from(namespace), Arc::from(name));
-        if let Some(at) = core::mem::replace(&mut subscription.armed, deadline) {
-            self.timers.remove(&(at, Arc::clone(&namespace), Arc::clone(&name)));
-        }
-        if let Some(at) = deadline {
-            self.timers.insert((at, namespace, name));
         }
     }
 
@@ -585,34 +359,6 @@ impl<L: Log> Broker<L> {
         let _ = self.append(namespace, &records);
     }
 
-    /// The next attempt, or the end.
-    fn attempt_failed(&mut self, now: Instant, id: &SubscriptionId, sequence: u64, delay: Duration, why: &'static str) {
-        let Some(subscription) = self.subscription_mut(&id.namespace, &id.name) else { return };
-        if subscription.is_exhausted(sequence) {
-            subscription.pending.die(sequence);
-            self.dying.push(Dying { subscription: id.clone(), sequence, why });
-        } else {
-            let at = subscription.next_attempt(sequence, delay, now);
-            subscription.pending.retry(sequence, at, now);
-        }
-    }
-
-    /// Lets go what is too old or too much.
-    fn retain(&mut self, name: &str, unix_ms: u64) {
-        let Some(queue) = self.queues.get(name) else { return };
-        let first = queue.due_first(unix_ms);
-        if first <= queue.first || queue.failure.is_some() {
-            return;
-        }
-        let records = queue::expired(queue, first);
-        // Without the record the events come back with a restart, and go again.
-        let _ = self.log.append(name, &records);
-        if let Some(queue) = self.queues.get_mut(name) {
-            queue.drop_before(first);
-        }
-        self.log.drop_before(name, first);
-    }
-
     fn describe(&mut self, ticket: u64, namespace: Option<String>) -> Result<(), Refusal> {
         let described = match namespace {
             Some(name) => Vec::from([self.queue(&name)?.describe()]),
@@ -645,29 +391,6 @@ impl<L: Log> Broker<L> {
         self.answers.push_back((ticket, Outcome::Events { events, next }));
         Ok(())
     }
-}
-
-/// Whether a fetch is to be answered: there are events, and it does not wait for more of them.
-fn is_ready(
-    subscription: &Subscription,
-    marks: &marks::Marks,
-    durable: u64,
-    fetching: &mut Fetching,
-    now: Instant,
-) -> bool {
-    let room = subscription.room() as u64;
-    let new = durable.saturating_sub(subscription.position).min(room);
-    let count = subscription.pending.ready_count() as u64 + new;
-    if count == 0 {
-        return false;
-    }
-    let limits = fetching.limits;
-    if limits.linger.is_zero() || count >= limits.count as u64 {
-        return true;
-    }
-    let bytes = marks.bytes_from(subscription.position, durable);
-    let until = *fetching.lingers_until.get_or_insert(now + limits.linger);
-    until <= now || bytes >= limits.bytes as u64 || count >= room.max(1)
 }
 
 /// Whether names and settings are what they may be: for stores that have no broker.

@@ -1,23 +1,22 @@
 //! A client of a server of events: it connects again when it has to, keeps what it publishes until that is stored, and goes on consuming.
 
 mod consumer;
-mod error;
 mod line;
 mod slot;
+mod told;
 
 pub use consumer::{Reader, Received, Subscription};
-pub use error::EventError;
+pub use told::{EventClientEvent, EventError, Receipt};
 
 use crate::client::Client;
 use crate::error::Error;
 use crate::events::carry::{Line as _, Signals};
 use consumer::Consumer;
 use crypto_ring::SystemRandom;
-use error::failed;
 use events::messages::{Describe, Description, Failure, Position, Settings, Subscribe, Unsubscribe};
 use events::session::client::{Config, ConsumerId, QueueFull, Source};
 use events::{ErrorCode, Event, Frame};
-use line::{Line, Machine, Standing, Target};
+use line::{Line, Machine, Owner, Standing, Target};
 use runtime::Handle;
 use slot::{Shared, filled};
 use std::cell::{Cell, RefCell};
@@ -26,54 +25,12 @@ use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
-
-/// What happens to a client, for a log.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum EventClientEvent {
-    /// The server has let it in.
-    Connected,
-    /// The connection is gone, or there was none to be had.
-    Disconnected {
-        /// Why.
-        reason: String,
-        /// After how long it is tried again.
-        retry_in: Duration,
-    },
-    /// The server ends the session, and the client will connect again.
-    GoingAway(String),
-    /// It is over.
-    Closed {
-        /// Why.
-        code: ErrorCode,
-        /// The same for people.
-        reason: String,
-    },
-}
-
-/// Where an event is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// Its place in its namespace.
-    pub sequence: u64,
-    /// It had been stored before.
-    pub is_duplicate: bool,
-}
+use told::failed;
 
 /// A client of a server of events. Clones are of the same; when the last one is dropped, with all that consumes, it ends at once.
 #[derive(Clone)]
 pub struct EventClient {
     owner: Rc<Owner>,
-}
-
-struct Owner {
-    line: Rc<Line>,
-}
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        self.line.act(|machine, _| machine.abandon("the client was dropped"));
-    }
 }
 
 impl EventClient {
@@ -189,13 +146,13 @@ impl EventClient {
     pub fn subscribe(&self, namespace: &str, name: &str, settings: Settings) -> Subscription {
         let (namespace, name) = (namespace.to_owned(), name.to_owned());
         let id = self.begin(Source::Subscription { namespace, name, settings });
-        Subscription { consumer: Consumer { client: self.clone(), id } }
+        Subscription { consumer: Consumer { owner: self.owner.clone(), id } }
     }
 
     /// Reads what is stored in a namespace, from a place on: at most so many events, or all that there are if it is 0.
     pub fn read(&self, namespace: &str, start: Position, max_events: u64) -> Reader {
         let id = self.begin(Source::Stored { namespace: namespace.to_owned(), start, max_events });
-        Reader { consumer: Consumer { client: self.clone(), id } }
+        Reader { consumer: Consumer { owner: self.owner.clone(), id } }
     }
 
     fn begin(&self, source: Source) -> ConsumerId {

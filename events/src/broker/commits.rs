@@ -1,10 +1,10 @@
 //! Commits: what was appended becomes durable, or is taken back.
 
-use super::Broker;
-use super::dead::Dying;
-use super::log::Log;
+use crate::broker::log::Log;
+use crate::broker::queue;
+use crate::broker::state::{Broker, Dying};
 use crate::delivery::{Outcome, Refusal};
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::Instant;
@@ -83,22 +83,19 @@ impl<L: Log> Broker<L> {
         }
     }
 
-    /// Opens a queue anew that has failed. Fetches go on waiting.
-    pub(super) fn reopen(&mut self, unix_ms: u64, name: &str) -> Result<(), Refusal> {
-        let mut queue = self.open(name, unix_ms)?;
-        self.timers.retain(|(_, namespace, _)| **namespace != *name);
-        let Some(old) = self.queues.remove(name) else { return Ok(()) };
-        self.dying.retain(|dying| dying.subscription.namespace != name);
-        for (subscription, mut old) in old.subscriptions {
-            match queue.subscriptions.get_mut(&subscription) {
-                Some(new) => {
-                    new.fetching = core::mem::take(&mut old.fetching);
-                    new.counters = old.counters;
-                }
-                None => self.refuse_fetches(&mut old, name, &subscription),
-            }
+    /// Lets go what is too old or too much.
+    pub(super) fn retain(&mut self, name: &str, unix_ms: u64) {
+        let Some(queue) = self.queues.get(name) else { return };
+        let first = queue.due_first(unix_ms);
+        if first <= queue.first || queue.failure.is_some() {
+            return;
         }
-        self.queues.insert(name.to_string(), queue);
-        Ok(())
+        let records = queue::expired(queue, first);
+        // Without the record the events come back with a restart, and go again.
+        let _ = self.log.append(name, &records);
+        if let Some(queue) = self.queues.get_mut(name) {
+            queue.drop_before(first);
+        }
+        self.log.drop_before(name, first);
     }
 }

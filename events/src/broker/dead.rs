@@ -1,7 +1,8 @@
 //! Events that were delivered too often: a copy goes to the namespace of dead events, and then the original is settled.
 
-use super::log::Log;
-use super::{Broker, queue, record};
+use crate::broker::log::Log;
+use crate::broker::state::{Broker, Dying};
+use crate::broker::{queue, record};
 use crate::delivery::{EncodedEvent, SubscriptionId};
 use alloc::string::{String, ToString};
 use base::{Bytes, Duration, Instant};
@@ -10,15 +11,26 @@ use core::ops::ControlFlow;
 /// How long a dead event waits whose namespace of dead events does not take it.
 const DEAD_RETRY: Duration = Duration::from_secs(1);
 
-/// An event that was delivered too often.
-#[derive(Clone, Debug)]
-pub(super) struct Dying {
-    pub(super) subscription: SubscriptionId,
-    pub(super) sequence: u64,
-    pub(super) why: &'static str,
-}
-
 impl<L: Log> Broker<L> {
+    /// The next attempt, or the end.
+    pub(super) fn attempt_failed(
+        &mut self,
+        now: Instant,
+        id: &SubscriptionId,
+        sequence: u64,
+        delay: Duration,
+        why: &'static str,
+    ) {
+        let Some(subscription) = self.subscription_mut(&id.namespace, &id.name) else { return };
+        if subscription.is_exhausted(sequence) {
+            subscription.pending.die(sequence);
+            self.dying.push(Dying { subscription: id.clone(), sequence, why });
+        } else {
+            let at = subscription.next_attempt(sequence, delay, now);
+            subscription.pending.retry(sequence, at, now);
+        }
+    }
+
     /// Copies a dead event to where such go. What is to be settled once that is durable, and the namespace that it went to.
     pub(super) fn move_dead(&mut self, now: Instant, unix_ms: u64, dying: Dying) -> Option<(Dying, Option<String>)> {
         let Dying { subscription: id, sequence, why } = &dying;

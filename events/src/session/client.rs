@@ -5,153 +5,32 @@ mod config;
 mod connection;
 mod receiving;
 mod sending;
+mod state;
 mod streams;
 mod told;
 
 pub use config::Config;
+pub use state::Client;
 pub use told::{ConsumerId, Output, PublishId, QueueFull, RequestId, Source, Told};
 
 use crate::code::ErrorCode;
 use crate::event::Event;
-use crate::frame::{DEFAULT_MAX_FRAME, Frame};
-use crate::messages::{Auth, Delivery, Extend, Handle, Refuse};
+use crate::frame::Frame;
+use crate::messages::{Delivery, Extend, Handle, Refuse};
 use crate::protobuf::Message;
-use crate::session::stream::Stream;
-use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use base::{Bytes, Duration, Instant, Random};
-
-struct Queued {
-    id: PublishId,
-    namespace: String,
-    bytes: Bytes,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Until then nothing is tried.
-    Waiting(Instant),
-    Connecting,
-    Authenticating(Instant),
-    Ready,
-    Closed,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Control,
-    Publish,
-    Delivery(ConsumerId),
-}
-
-/// What an answer on the control stream is for.
-enum Asked {
-    Program(RequestId),
-    Subscribe(ConsumerId),
-    Acknowledge(ConsumerId, Vec<Handle>),
-    /// A refuse or an extend: lost with the session.
-    Once,
-}
-
-struct Consumer {
-    source: Source,
-    stream: Option<u64>,
-    unread: VecDeque<Delivery>,
-    /// Given to the program in this session, and not dealt with.
-    open: BTreeSet<(u64, u32)>,
-    /// To be acknowledged.
-    dealt_with: Vec<Handle>,
-    /// Acknowledgments that are not answered.
-    acknowledging: usize,
-    /// All was read.
-    is_over: bool,
-}
-
-/// The session on the present connection.
-#[derive(Default)]
-struct Now {
-    streams: BTreeMap<u64, (Role, Stream)>,
-    control: Option<u64>,
-    publish: Option<u64>,
-    max_requests: usize,
-    max_frame: usize,
-    asked: BTreeMap<u64, Asked>,
-    publishes: BTreeMap<u64, Vec<Queued>>,
-    /// Publishes that came too soon or met a passing trouble, until then.
-    hold_until: Option<Instant>,
-    /// When the pings that have no answer were sent.
-    pings: VecDeque<Instant>,
-    next_ping: Option<Instant>,
-    going_away: Option<Instant>,
-}
-
-/// The client.
-pub struct Client {
-    config: Config,
-    random: Box<dyn Random>,
-    state: State,
-    attempts: u32,
-    now: Now,
-    streams: u64,
-    requests: u64,
-    queue: VecDeque<Queued>,
-    queued: usize,
-    queued_bytes: usize,
-    publishes: u64,
-    consumers: BTreeMap<ConsumerId, Consumer>,
-    consumer_count: u64,
-    waiting: VecDeque<(RequestId, Frame)>,
-    request_count: u64,
-    round_trip: Option<Duration>,
-    is_closing: bool,
-    outputs: VecDeque<Output>,
-    told: VecDeque<Told>,
-}
+use base::{Bytes, Duration, Instant};
+use state::{Asked, Consumer, Queued, State};
 
 /// Requests of the program that wait, at most.
 const MAX_WAITING: usize = 1000;
 
 impl Client {
-    /// A client that connects at once.
-    pub fn new(config: Config, random: Box<dyn Random>) -> Client {
-        Client {
-            config,
-            random,
-            state: State::Connecting,
-            attempts: 0,
-            now: Now::default(),
-            streams: 0,
-            requests: 0,
-            queue: VecDeque::new(),
-            queued: 0,
-            queued_bytes: 0,
-            publishes: 0,
-            consumers: BTreeMap::new(),
-            consumer_count: 0,
-            waiting: VecDeque::new(),
-            request_count: 0,
-            round_trip: None,
-            is_closing: false,
-            outputs: VecDeque::from([Output::Connect]),
-            told: VecDeque::new(),
-        }
-    }
-
     /// The time to the server and back, smoothed, once a ping was answered.
     pub fn round_trip(&self) -> Option<Duration> {
         self.round_trip
-    }
-
-    /// Whether the server has let the client in, and the connection is there.
-    pub fn is_ready(&self) -> bool {
-        self.state == State::Ready
-    }
-
-    /// Whether it has ended, or was not let in.
-    pub fn is_closed(&self) -> bool {
-        self.state == State::Closed
     }
 
     /// Events that were given to be published and are not acknowledged.
@@ -292,31 +171,6 @@ impl Client {
     /// Ends at once. What is not acknowledged is lost to the server, or comes again.
     pub fn abandon(&mut self, reason: &str) {
         self.end(ErrorCode::None, reason);
-    }
-
-    /// There is a connection.
-    pub fn on_connected(&mut self, now: Instant) {
-        if self.state != State::Connecting {
-            return;
-        }
-        self.now = Now { max_frame: DEFAULT_MAX_FRAME, max_requests: 1, ..Now::default() };
-        self.state = State::Authenticating(now + self.config.authentication);
-        let control = self.open(Role::Control);
-        self.now.control = Some(control);
-        let Config { client_id, token, namespaces, agent, .. } = self.config.clone();
-        self.send(control, &Auth { client_id, token, namespaces, agent }.into());
-    }
-
-    /// The connection is gone, or there was none to be had.
-    pub fn on_lost(&mut self, now: Instant, reason: &str) {
-        if self.is_closed() {
-            return;
-        }
-        self.take_back();
-        self.attempts = self.attempts.saturating_add(1);
-        let retry_in = self.backoff();
-        self.state = State::Waiting(now + retry_in);
-        self.told.push_back(Told::Disconnected { reason: reason.to_string(), retry_in });
     }
 
     /// When [`Client::on_timeout`] is due.

@@ -1,9 +1,8 @@
 //! What a client consumes: subscriptions, and what is stored.
 
-use super::EventClient;
-use super::error::{EventError, failed};
-use super::line::Line;
 use crate::events::carry::Line as _;
+use crate::events::client::line::{Line, Owner};
+use crate::events::client::told::{EventError, failed};
 use events::messages::{Delivery, Handle as DeliveryHandle};
 use events::protobuf::Message as _;
 use events::session::client::ConsumerId;
@@ -16,13 +15,13 @@ use std::time::Duration;
 
 /// Something that consumes, and ends with this value.
 pub(super) struct Consumer {
-    pub(super) client: EventClient,
+    pub(super) owner: Rc<Owner>,
     pub(super) id: ConsumerId,
 }
 
 impl Consumer {
     async fn next(&self) -> Option<Result<Delivery, EventError>> {
-        let line = self.client.line();
+        let line = &self.owner.line;
         poll_fn(|context| {
             let delivery = line.machine.borrow_mut().take(self.id);
             if let Some(delivery) = delivery {
@@ -47,7 +46,7 @@ impl Consumer {
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        let line = self.client.line();
+        let line = &self.owner.line;
         line.standings.borrow_mut().remove(&self.id);
         line.act(|machine, _| machine.end_consumer(self.id));
     }
@@ -144,7 +143,7 @@ impl Received<'_> {
     }
 
     fn line(&self) -> &Rc<Line> {
-        self.subscription.consumer.client.line()
+        &self.subscription.consumer.owner.line
     }
 }
 

@@ -1,12 +1,10 @@
 //! A client's end of the protocol, and what drives it: the connection, its streams, and the time.
 
-use super::EventClientEvent;
-use super::Receipt;
-use super::error::{EventError, failed};
-use super::slot::{Shared, fill};
 use crate::client::Client;
 use crate::error::Error;
 use crate::events::carry::{self, Line as _, Signals};
+use crate::events::client::slot::{Shared, fill};
+use crate::events::client::told::{EventClientEvent, EventError, Receipt, failed};
 use crate::events::server::PROTOCOL;
 use crate::webtransport::session::Session;
 use base::Instant;
@@ -80,6 +78,17 @@ pub(super) struct Line {
     pub(super) main: RefCell<Option<Waker>>,
     pub(super) on_event: Box<dyn Fn(&EventClientEvent)>,
     pub(super) is_flushing: Cell<bool>,
+}
+
+/// A line as long as somebody holds it.
+pub(super) struct Owner {
+    pub(super) line: Rc<Line>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.line.act(|machine, _| machine.abandon("the client was dropped"));
+    }
 }
 
 impl Line {

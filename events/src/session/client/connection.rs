@@ -1,12 +1,40 @@
 //! The connection: how it is kept alive, what becomes of what was under way when it is lost, and when the next one is tried.
 
-use super::{Asked, Client, Output, Source, State, Told};
 use crate::code::ErrorCode;
-use crate::messages::{Failure, Ping};
+use crate::frame::DEFAULT_MAX_FRAME;
+use crate::messages::{Auth, Failure, Ping};
+use crate::session::client::config::Config;
+use crate::session::client::state::{Asked, Client, Now, Role, State};
+use crate::session::client::told::{Output, Source, Told};
 use alloc::string::ToString;
 use base::{Duration, Instant};
 
 impl Client {
+    /// There is a connection.
+    pub fn on_connected(&mut self, now: Instant) {
+        if self.state != State::Connecting {
+            return;
+        }
+        self.now = Now { max_frame: DEFAULT_MAX_FRAME, max_requests: 1, ..Now::default() };
+        self.state = State::Authenticating(now + self.config.authentication);
+        let control = self.open(Role::Control);
+        self.now.control = Some(control);
+        let Config { client_id, token, namespaces, agent, .. } = self.config.clone();
+        self.send(control, &Auth { client_id, token, namespaces, agent }.into());
+    }
+
+    /// The connection is gone, or there was none to be had.
+    pub fn on_lost(&mut self, now: Instant, reason: &str) {
+        if self.is_closed() {
+            return;
+        }
+        self.take_back();
+        self.attempts = self.attempts.saturating_add(1);
+        let retry_in = self.backoff();
+        self.state = State::Waiting(now + retry_in);
+        self.told.push_back(Told::Disconnected { reason: reason.to_string(), retry_in });
+    }
+
     /// The attempts wait twice as long each time, and between half of that and all of it, so that clients which were cut off together
     /// do not come back together.
     pub(super) fn backoff(&mut self) -> Duration {

@@ -1,12 +1,13 @@
 //! What the server sends.
 
-use super::{Asked, Client, ConsumerId, Output, Role, Source, State, Told};
 use crate::code::ErrorCode;
 use crate::frame::Frame;
 use crate::messages::{
     AuthAck, AuthError, Batch, Consume, Failure, GoAway, Ping, Pong, Position, PublishAck, RateLimitNotice, Read,
     Subscribe,
 };
+use crate::session::client::state::{Asked, Client, Role, State};
+use crate::session::client::told::{ConsumerId, Output, Source, Told};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -1,10 +1,10 @@
 //! What the server is sent: acknowledgments, requests of the program, and events together.
 
-use super::{Asked, Client, Consumer, ConsumerId, Output, Queued, Role, Source};
 use crate::code::ErrorCode;
-use crate::frame::{DEFAULT_MAX_FRAME, Frame};
+use crate::frame::Frame;
 use crate::messages::{Acknowledge, Handle, Publish};
-use crate::session::stream::Stream;
+use crate::session::client::state::{Asked, Client, Consumer, Queued, Role};
+use crate::session::client::told::{ConsumerId, Source};
 use alloc::vec::Vec;
 use base::Instant;
 
@@ -20,32 +20,6 @@ const LARGE_PUBLISH: (usize, usize) = (64, 16 << 10);
 const MAX_PUBLISH: (usize, usize) = (1000, 256 << 10);
 
 impl Client {
-    pub(super) fn open(&mut self, role: Role) -> u64 {
-        self.streams += 1;
-        self.now.streams.insert(self.streams, (role, Stream::new(self.now.max_frame.max(DEFAULT_MAX_FRAME))));
-        self.outputs.push_back(Output::Open(self.streams));
-        self.streams
-    }
-
-    pub(super) fn send(&mut self, stream: u64, frame: &Frame) {
-        if let Some((_, there)) = self.now.streams.get_mut(&stream) {
-            there.send(frame);
-            self.outputs.push_back(Output::Ready(stream));
-        }
-    }
-
-    pub(super) fn number(&mut self) -> u64 {
-        self.requests += 1;
-        self.requests
-    }
-
-    pub(super) fn ask(&mut self, asked: Asked, frame: impl FnOnce(u64) -> Frame) {
-        let Some(control) = self.now.control.filter(|_| self.is_ready()) else { return };
-        let request = self.number();
-        self.now.asked.insert(request, asked);
-        self.send(control, &frame(request));
-    }
-
     /// Sends what may be sent now.
     pub(super) fn flush(&mut self, now: Instant) {
         if !self.is_ready() {

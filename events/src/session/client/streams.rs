@@ -1,7 +1,7 @@
 //! The streams of a client's end.
 
-use super::{Client, Role};
 use crate::code::ErrorCode;
+use crate::session::client::state::{Client, Role};
 use crate::session::{End, ToSend};
 use base::{Bytes, Instant};
 
