@@ -16,6 +16,9 @@ use core::ops::ControlFlow;
 /// How often ages are looked at.
 pub const AGE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// A subscription: its namespace, and its name.
+pub(super) type Place = (Arc<str>, Arc<str>);
+
 /// Queues, subscriptions and what is under way, over a log.
 #[derive(Debug)]
 pub struct Broker<L> {
@@ -28,8 +31,8 @@ pub struct Broker<L> {
     pub(super) dirty: BTreeSet<Arc<str>>,
     /// When the next commit is due, where something is known to wait for it.
     pub(super) commit_at: Option<Instant>,
-    /// Who has asked for events, and of which subscriptions: namespace and name.
-    pub(super) consumers: BTreeMap<ConsumerId, BTreeSet<(Arc<str>, Arc<str>)>>,
+    /// Who has asked for events, and of which subscriptions.
+    pub(super) consumers: BTreeMap<ConsumerId, BTreeSet<Place>>,
     /// Answers that wait for the commit of this namespace.
     pub(super) uncommitted: Vec<(String, u64, Outcome)>,
     pub(super) answers: VecDeque<(u64, Outcome)>,
