@@ -21,7 +21,7 @@ const CONFIGURATIONS: &[(&str, &str, &str)] = &[
     ("A store of events in a folder", "src/events/embedded.rs", "EmbeddedOptions"),
     ("A server of events", "src/events/shared.rs", "ServerLimits"),
     ("A session of events", "events/src/session/server.rs", "Limits"),
-    ("A client of events", "events/src/session/client.rs", "Config"),
+    ("A client of events", "events/src/session/client/config.rs", "Config"),
     ("A namespace of events", "events/src/broker/settings.rs", "QueueSettings"),
     ("A subscription to events", "events/src/delivery.rs", "SubscriptionSettings"),
     ("A batch of events", "events/src/delivery.rs", "BatchLimits"),
