@@ -180,6 +180,13 @@ impl Page {
     }
 
     fn ask(&mut self, method: &str, parameters: &serde_json::Value) -> serde_json::Value {
+        let answer = self.exchange(method, parameters);
+        assert!(answer["error"].is_null(), "{method}: {answer}");
+        answer["result"].clone()
+    }
+
+    /// What the browser answers, which may be an error.
+    fn exchange(&mut self, method: &str, parameters: &serde_json::Value) -> serde_json::Value {
         self.number += 1;
         let mut message = serde_json::json!({ "id": self.number, "method": method, "params": parameters });
         if !self.session.is_empty() {
@@ -189,8 +196,7 @@ impl Page {
         loop {
             let answer = self.from.recv_timeout(Duration::from_secs(60)).expect("the browser answers");
             if answer["id"] == self.number {
-                assert!(answer["error"].is_null(), "{method}: {answer}");
-                return answer["result"].clone();
+                return answer;
             }
         }
     }
@@ -211,9 +217,13 @@ impl Page {
             }})"
         );
         let parameters = serde_json::json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
-        let answer = self.ask("Runtime.evaluate", &parameters);
-        assert!(answer["exceptionDetails"].is_null(), "{answer}");
-        answer["result"]["value"].clone()
+        // A page that has just come takes the place of the empty one, and of what was asked there.
+        let answers = std::iter::repeat_with(|| self.exchange("Runtime.evaluate", &parameters)).take(10);
+        let answer = answers
+            .skip_while(|answer| answer["error"]["message"].as_str().is_some_and(|told| told.contains("context")));
+        let answer = answer.into_iter().next().expect("a page that stays");
+        assert!(answer["error"].is_null() && answer["result"]["exceptionDetails"].is_null(), "{answer}");
+        answer["result"]["result"]["value"].clone()
     }
 
     fn ask_for(&mut self, client: &str, token: &str) {

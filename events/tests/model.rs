@@ -8,6 +8,7 @@ use posthaste_events::broker::Settings;
 use posthaste_events::delivery::{
     Backoff, BatchLimits, Delivery, Operation, Outcome, SubscriptionId, SubscriptionSettings,
 };
+use sim::SeededRandom;
 use std::collections::{BTreeMap, BTreeSet};
 use support::*;
 

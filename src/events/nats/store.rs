@@ -18,7 +18,7 @@ use events::delivery::{
 use json::{ObjectWriter, Value};
 use runtime::Executor;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const FAREWELL: Duration = Duration::from_secs(10);
 /// The shortest wait that is asked of a server.
 const SHORTEST: Duration = Duration::from_millis(10);
+/// Namespaces that are known to have streams, at most; in others publishes go one after the other.
+const MAX_KNOWN: usize = 10_000;
 /// The most events that are sent before the first of them is acknowledged.
 const AHEAD: usize = 512;
 
@@ -232,6 +234,7 @@ async fn main(
         known: RefCell::default(),
         held: RefCell::default(),
         gone: RefCell::default(),
+        turns: RefCell::default(),
     });
     let under_way = Rc::new(Cell::new(0));
     loop {
@@ -290,6 +293,67 @@ struct Worker {
     held: RefCell<BTreeMap<SubscriptionId, BTreeMap<u64, Held>>>,
     /// Fetches that wait, by consumer; those of consumers that have left are marked.
     gone: RefCell<BTreeMap<ConsumerId, Vec<Rc<Cell<bool>>>>>,
+    turns: RefCell<Turns>,
+}
+
+/// Whose turn it is to publish in a namespace whose stream may have to be made: what comes while that goes on would overtake it.
+#[derive(Default)]
+struct Turns {
+    /// Namespaces whose streams are there.
+    known: BTreeSet<String>,
+    waiting: BTreeMap<String, VecDeque<(u64, Option<Waker>)>>,
+    count: u64,
+}
+
+/// A turn, which is over when this is dropped.
+struct Turn<'a> {
+    turns: &'a RefCell<Turns>,
+    namespace: &'a str,
+    number: u64,
+}
+
+impl Turn<'_> {
+    /// Waits for the turn; nothing where nobody has to wait for one.
+    async fn of<'a>(turns: &'a RefCell<Turns>, namespace: &'a str) -> Option<Turn<'a>> {
+        let number = {
+            let mut turns = turns.borrow_mut();
+            if turns.known.contains(namespace) && !turns.waiting.contains_key(namespace) {
+                return None;
+            }
+            turns.count += 1;
+            let number = turns.count;
+            turns.waiting.entry(namespace.to_owned()).or_default().push_back((number, None));
+            number
+        };
+        let turn = Turn { turns, namespace, number };
+        poll_fn(|context| {
+            let mut turns = turns.borrow_mut();
+            let Some(waiting) = turns.waiting.get_mut(namespace) else { return Poll::Ready(()) };
+            if waiting.front().is_some_and(|(first, _)| *first == number) {
+                return Poll::Ready(());
+            }
+            if let Some((_, waker)) = waiting.iter_mut().find(|(one, _)| *one == number) {
+                *waker = Some(context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+        Some(turn)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut turns = self.turns.borrow_mut();
+        let Some(waiting) = turns.waiting.get_mut(self.namespace) else { return };
+        waiting.retain(|(number, _)| *number != self.number);
+        let next = waiting.front_mut().and_then(|(_, waker)| waker.take());
+        if waiting.is_empty() {
+            turns.waiting.remove(self.namespace);
+        }
+        drop(turns);
+        next.into_iter().for_each(Waker::wake);
+    }
 }
 
 impl Worker {
@@ -347,6 +411,7 @@ impl Worker {
         if let Some(large) = events.iter().find(|event| event.bytes.len() > settings.max_event) {
             return Err(Refusal::TooLarge { size: large.bytes.len(), most: settings.max_event });
         }
+        let _turn = Turn::of(&self.turns, namespace).await;
         let (subject, until) = (names::subject(namespace), self.patience());
         let mut published = Vec::with_capacity(events.len());
         while let Some(rest) = events.get(published.len()..).filter(|rest| !rest.is_empty()) {
@@ -354,6 +419,7 @@ impl Worker {
             match self.publish_some(&subject, rest, until, &mut published).await {
                 Ok(()) => {}
                 Err(Problem::NoResponders) if self.now() < until => {
+                    self.turns.borrow_mut().known.remove(namespace);
                     self.make_stream(namespace).await?;
                     self.client.handle().sleep(Duration::from_millis(10)).await;
                 }
@@ -365,6 +431,10 @@ impl Worker {
                 }
                 Err(problem) => return Err(problem.into()),
             }
+        }
+        let known = &mut self.turns.borrow_mut().known;
+        if known.len() < MAX_KNOWN && !known.contains(namespace) {
+            known.insert(namespace.to_owned());
         }
         Ok(published)
     }
@@ -857,7 +927,7 @@ mod tests {
             let roots = Roots::from_pem(Identity::development(&[]).expect("a key").certificate_pem().as_bytes()).ok();
             let options = NatsOptions { roots, ..NatsOptions::default() };
             let refused = NatsStore::connect(&format!("{scheme}://me:secret@{address}"), options);
-            let Err(Refusal::Failed { reason }) = refused else { panic!("{refused:?}") };
+            let Err(Refusal::Unreachable { reason }) = refused else { panic!("{refused:?}") };
             assert!(reason.contains(words), "{reason}");
             assert_eq!(server.join().expect("it has ended"), b"", "{words}");
         }
