@@ -7,6 +7,7 @@ mod names;
 mod problem;
 mod settings;
 mod store;
+mod turns;
 mod wire;
 
 pub use store::{NatsOptions, NatsStore};

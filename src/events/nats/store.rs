@@ -4,6 +4,7 @@ use super::super::store::{Answer, Store};
 use super::client::{Client, Servers};
 use super::jetstream::{Delivered, RETRY, api, consumers, number, pull, streams, value};
 use super::problem::Problem;
+use super::turns::{Turn, Turns};
 use super::wire::Message;
 use super::{names, settings};
 use crate::client::roots::Roots;
@@ -18,7 +19,7 @@ use events::delivery::{
 use json::{ObjectWriter, Value};
 use runtime::Executor;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,8 +34,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const FAREWELL: Duration = Duration::from_secs(10);
 /// The shortest wait that is asked of a server.
 const SHORTEST: Duration = Duration::from_millis(10);
-/// Namespaces that are known to have streams, at most; in others publishes go one after the other.
-const MAX_KNOWN: usize = 10_000;
 /// The most events that are sent before the first of them is acknowledged.
 const AHEAD: usize = 512;
 
@@ -296,66 +295,6 @@ struct Worker {
     turns: RefCell<Turns>,
 }
 
-/// Whose turn it is to publish in a namespace whose stream may have to be made: what comes while that goes on would overtake it.
-#[derive(Default)]
-struct Turns {
-    /// Namespaces whose streams are there.
-    known: BTreeSet<String>,
-    waiting: BTreeMap<String, VecDeque<(u64, Option<Waker>)>>,
-    count: u64,
-}
-
-/// A turn, which is over when this is dropped.
-struct Turn<'a> {
-    turns: &'a RefCell<Turns>,
-    namespace: &'a str,
-    number: u64,
-}
-
-impl Turn<'_> {
-    /// Waits for the turn; nothing where nobody has to wait for one.
-    async fn of<'a>(turns: &'a RefCell<Turns>, namespace: &'a str) -> Option<Turn<'a>> {
-        let number = {
-            let mut turns = turns.borrow_mut();
-            if turns.known.contains(namespace) && !turns.waiting.contains_key(namespace) {
-                return None;
-            }
-            turns.count += 1;
-            let number = turns.count;
-            turns.waiting.entry(namespace.to_owned()).or_default().push_back((number, None));
-            number
-        };
-        let turn = Turn { turns, namespace, number };
-        poll_fn(|context| {
-            let mut turns = turns.borrow_mut();
-            let Some(waiting) = turns.waiting.get_mut(namespace) else { return Poll::Ready(()) };
-            if waiting.front().is_some_and(|(first, _)| *first == number) {
-                return Poll::Ready(());
-            }
-            if let Some((_, waker)) = waiting.iter_mut().find(|(one, _)| *one == number) {
-                *waker = Some(context.waker().clone());
-            }
-            Poll::Pending
-        })
-        .await;
-        Some(turn)
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let mut turns = self.turns.borrow_mut();
-        let Some(waiting) = turns.waiting.get_mut(self.namespace) else { return };
-        waiting.retain(|(number, _)| *number != self.number);
-        let next = waiting.front_mut().and_then(|(_, waker)| waker.take());
-        if waiting.is_empty() {
-            turns.waiting.remove(self.namespace);
-        }
-        drop(turns);
-        next.into_iter().for_each(Waker::wake);
-    }
-}
-
 impl Worker {
     fn now(&self) -> Instant {
         self.client.handle().now()
@@ -419,7 +358,7 @@ impl Worker {
             match self.publish_some(&subject, rest, until, &mut published).await {
                 Ok(()) => {}
                 Err(Problem::NoResponders) if self.now() < until => {
-                    self.turns.borrow_mut().known.remove(namespace);
+                    self.turns.borrow_mut().forget(namespace);
                     self.make_stream(namespace).await?;
                     self.client.handle().sleep(Duration::from_millis(10)).await;
                 }
@@ -432,10 +371,7 @@ impl Worker {
                 Err(problem) => return Err(problem.into()),
             }
         }
-        let known = &mut self.turns.borrow_mut().known;
-        if known.len() < MAX_KNOWN && !known.contains(namespace) {
-            known.insert(namespace.to_owned());
-        }
+        self.turns.borrow_mut().note(namespace);
         Ok(published)
     }
 
