@@ -188,8 +188,10 @@ fn a_record_within_a_record_is_not_taken_for_one() {
     let (mut journal, before) = open(&folder);
     let outer = Record { kind: OTHER, sequence: 4, time: 0, content: &inner };
     journal.append([outer].into_iter()).expect("there is room");
+    journal.commit().expect("it syncs");
     let place = folder.bytes(&name).len() - inner.len() - HEADER_LEN;
     append(&mut journal, 4).expect("there is room");
+    journal.commit().expect("it syncs");
     drop(journal);
     let mut bytes = folder.bytes(&name);
     bytes[place] ^= 1; // its header
