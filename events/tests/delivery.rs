@@ -50,7 +50,7 @@ fn a_commit_is_due_at_once_for_what_is_published_and_soon_for_what_is_acknowledg
     let due = store.now + ACKNOWLEDGMENT_LINGER;
     assert_eq!((store.broker.commit_deadline(), store.answer(first)), (Some(due), None));
     // Neither another one nor what only reads puts it off or brings it on.
-    store.now = store.now + ACKNOWLEDGMENT_LINGER / 2;
+    store.now += ACKNOWLEDGMENT_LINGER / 2;
     let second = store.submit(acknowledge(1));
     store.submit(Operation::Describe { namespace: None });
     assert_eq!(store.broker.commit_deadline(), Some(due));
