@@ -1,4 +1,5 @@
 //! The store on NATS JetStream, against a server that `tests/peers/run nats` has started.
+#![allow(clippy::unwrap_used)] // a test may
 
 #[path = "command/serving.rs"]
 #[allow(dead_code)] // of a server of files

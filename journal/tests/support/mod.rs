@@ -4,7 +4,7 @@ use journal::{Files, JournalFile};
 use sim::SeededRandom;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 #[derive(Clone, Debug)]
 enum Change {
@@ -58,26 +58,30 @@ impl Folder {
         Folder(Arc::new(Mutex::new(disk)))
     }
 
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.0.lock().expect("whoever had it has not panicked")
+    }
+
     pub(crate) fn set_room(&self, room: u64) {
-        self.0.lock().unwrap().room = room;
+        self.disk().room = room;
     }
 
     pub(crate) fn set_short(&self, short: usize) {
-        self.0.lock().unwrap().short = short;
+        self.disk().short = short;
     }
 
     /// How many writes there were.
     pub(crate) fn writes(&self) -> u64 {
-        self.0.lock().unwrap().writes
+        self.disk().writes
     }
 
     pub(crate) fn fail_syncs(&self, count: u32) {
-        self.0.lock().unwrap().failing_syncs = count;
+        self.disk().failing_syncs = count;
     }
 
     /// Another folder with what would be there after a crash now: of what was not synced any part, the last of it torn.
     pub(crate) fn after_crash(&self, random: &mut SeededRandom) -> Folder {
-        let mut disk = self.0.lock().unwrap().clone();
+        let mut disk = self.disk().clone();
         disk.files.retain(|_, content| content.is_listed || random.one_in(2));
         for content in disk.files.values_mut() {
             let mut left = content.durable.clone();
@@ -104,20 +108,20 @@ impl Folder {
 
     /// Another folder with the same content.
     pub(crate) fn copy(&self) -> Folder {
-        Folder(Arc::new(Mutex::new(self.0.lock().unwrap().clone())))
+        Folder(Arc::new(Mutex::new(self.disk().clone())))
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
-        self.0.lock().unwrap().files.keys().cloned().collect()
+        self.disk().files.keys().cloned().collect()
     }
 
     pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
-        self.0.lock().unwrap().files[name].now.clone()
+        self.disk().files[name].now.clone()
     }
 
     pub(crate) fn set_bytes(&self, name: &str, bytes: Vec<u8>) {
         let content = Content { now: bytes.clone(), durable: bytes, changes: Vec::new(), is_listed: true };
-        self.0.lock().unwrap().files.insert(name.to_owned(), content);
+        self.disk().files.insert(name.to_owned(), content);
     }
 }
 
@@ -129,7 +133,7 @@ impl Files for Folder {
     }
 
     fn create(&mut self, name: &str) -> io::Result<File> {
-        let mut disk = self.0.lock().unwrap();
+        let mut disk = self.disk();
         if disk.files.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -138,18 +142,18 @@ impl Files for Folder {
     }
 
     fn open(&mut self, name: &str) -> io::Result<File> {
-        if !self.0.lock().unwrap().files.contains_key(name) {
+        if !self.disk().files.contains_key(name) {
             return Err(io::ErrorKind::NotFound.into());
         }
         Ok(File { folder: self.clone(), name: name.to_owned() })
     }
 
     fn remove(&mut self, name: &str) -> io::Result<()> {
-        self.0.lock().unwrap().files.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.disk().files.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.0.lock().unwrap().files.values_mut().for_each(|content| content.is_listed = true);
+        self.disk().files.values_mut().for_each(|content| content.is_listed = true);
         Ok(())
     }
 }
@@ -163,7 +167,7 @@ pub(crate) struct File {
 
 impl JournalFile for File {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let disk = self.folder.0.lock().unwrap();
+        let disk = self.folder.disk();
         let content = &disk.files.get(&self.name).ok_or(io::ErrorKind::NotFound)?.now;
         let from = (offset as usize).min(content.len());
         let count = buffer.len().min(content.len() - from);
@@ -172,7 +176,7 @@ impl JournalFile for File {
     }
 
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        let mut disk = self.folder.0.lock().unwrap();
+        let mut disk = self.folder.disk();
         let count = bytes.len().min(disk.room as usize).min(disk.short);
         if count == 0 && !bytes.is_empty() {
             return Err(io::ErrorKind::StorageFull.into());
@@ -187,7 +191,7 @@ impl JournalFile for File {
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
-        let mut disk = self.folder.0.lock().unwrap();
+        let mut disk = self.folder.disk();
         let content = disk.files.get_mut(&self.name).ok_or(io::ErrorKind::NotFound)?;
         let change = Change::Truncate(len as usize);
         change.apply(&mut content.now);
@@ -196,11 +200,11 @@ impl JournalFile for File {
     }
 
     fn size(&self) -> io::Result<u64> {
-        Ok(self.folder.0.lock().unwrap().files.get(&self.name).ok_or(io::ErrorKind::NotFound)?.now.len() as u64)
+        Ok(self.folder.disk().files.get(&self.name).ok_or(io::ErrorKind::NotFound)?.now.len() as u64)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        let mut disk = self.folder.0.lock().unwrap();
+        let mut disk = self.folder.disk();
         if disk.failing_syncs > 0 {
             disk.failing_syncs -= 1;
             return Err(io::Error::other("input/output error"));
