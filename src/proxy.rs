@@ -1,6 +1,7 @@
 //! A proxy: tunnels to TCP (RFC 9114 section 4.4) and to UDP (RFC 9298), to targets that are named and to no others.
 
 mod allow;
+pub(crate) mod arrivals;
 pub(crate) mod idle;
 pub(crate) mod target;
 pub(crate) mod tcp;

@@ -9,6 +9,7 @@ use crate::client::request::{RequestBuilder, Settings};
 use crate::error::Error;
 use crate::exchange::tunnel::Tunnel;
 use crate::exchange::tunnel_udp::{UdpReader, UdpTunnel, UdpWriter};
+use crate::proxy::arrivals::Arrivals;
 use crate::proxy::idle::{Idle, first};
 use crate::proxy::target::path_of;
 use crate::proxy::tcp;
@@ -16,9 +17,8 @@ use crate::url::Url;
 use base::{Ecn, FourTuple, Transmit};
 use http::RequestHead;
 use runtime::executor::Watched;
-use runtime::{Handle, ReceiveBatch, TcpListener, UdpOptions, UdpSocket};
-use std::cell::{Cell, RefCell};
-use std::io;
+use runtime::{Handle, TcpListener, UdpOptions, UdpSocket};
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -29,8 +29,6 @@ const SMALLEST: usize = 1200;
 const SIZE_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a way may be without use: longer than a connection lives on which nothing is sent.
 const IDLE: Duration = Duration::from_secs(120);
-/// How many errors in a row a socket may give before it counts as broken.
-const MOST_FAILURES: usize = 8;
 /// The longest that the first connection to a port of this host takes.
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -159,11 +157,6 @@ async fn accept(way: Rc<Way>, listener: Watched<TcpListener>, target: String, fi
     }
 }
 
-thread_local! {
-    /// Room to receive in, for all ways of a thread.
-    static BATCH: RefCell<ReceiveBatch> = RefCell::new(ReceiveBatch::new());
-}
-
 /// Until the proxy ends the tunnel, or nothing has come for too long.
 async fn relay_udp(
     socket: &Watched<UdpSocket>,
@@ -182,38 +175,17 @@ async fn up(
     inside: &Cell<Option<SocketAddr>>,
     idle: &Idle,
 ) -> Result<(), Error> {
-    let mut failures = 0;
+    let mut arrivals = Arrivals::of(socket);
+    let follow = |sender| {
+        inside.set(Some(sender));
+        true
+    };
     loop {
-        let came = socket.read_with(|socket| BATCH.with_borrow_mut(|batch| receive(socket, batch, inside))).await;
-        let came = match came {
-            Ok(came) => came,
-            // A report about something that was sent earlier: the connection inside has left its port.
-            Err(_) if failures < MOST_FAILURES => {
-                failures += 1;
-                continue;
-            }
-            Err(error) => return Err(Error::system(error)),
-        };
-        failures = 0;
-        idle.on_use();
-        for payload in came {
+        for payload in arrivals.next(follow).await? {
+            idle.on_use();
             writer.send(&payload).await?;
         }
     }
-}
-
-fn receive(
-    socket: &UdpSocket,
-    batch: &mut ReceiveBatch,
-    inside: &Cell<Option<SocketAddr>>,
-) -> io::Result<Vec<Vec<u8>>> {
-    socket.receive(batch)?;
-    let mut came = Vec::new();
-    while let Some(received) = batch.next_message() {
-        inside.set(Some(received.four_tuple.remote));
-        came.extend(received.datagrams().map(|datagram| datagram.payload.to_vec()));
-    }
-    Ok(came)
 }
 
 async fn down(

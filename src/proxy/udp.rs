@@ -1,5 +1,6 @@
 //! Datagrams between a tunnel and a UDP socket (RFC 9298): what is lost or too large is dropped, and nothing is queued.
 
+use super::arrivals::Arrivals;
 use super::idle::{Idle, first};
 use crate::error::Error;
 use crate::exchange::tunnel::Tunnel;
@@ -7,8 +8,7 @@ use crate::exchange::tunnel_datagrams::{DatagramReader, DatagramWriter};
 use base::{Ecn, FourTuple, Transmit};
 use http::exchange::Reason;
 use runtime::executor::Watched;
-use runtime::{Handle, ReceiveBatch, UdpOptions, UdpSocket};
-use std::cell::RefCell;
+use runtime::{Handle, UdpOptions, UdpSocket};
 use std::io;
 use std::net::SocketAddr;
 
@@ -16,14 +16,6 @@ use std::net::SocketAddr;
 const UDP_PAYLOAD: u8 = 0;
 /// Bytes of the longest UDP payload (RFC 9298 section 5).
 const MAX_PAYLOAD: usize = 65_527;
-
-thread_local! {
-    /// Room to receive in, for all tunnels of a thread.
-    static BATCH: RefCell<ReceiveBatch> = RefCell::new(ReceiveBatch::new());
-}
-
-/// How many errors in a row a socket may give before it counts as broken.
-const MOST_FAILURES: usize = 8;
 
 /// What is behind the context of a datagram that holds a UDP payload; `None` if it holds something that nobody knows here.
 ///
@@ -101,39 +93,16 @@ async fn down(
     target: SocketAddr,
     idle: &Idle,
 ) -> Result<(), Error> {
-    let mut failures = 0;
+    // RFC 9298 section 3.1-3, 3.1-4: of others than the target nothing is passed on.
+    let mut arrivals = Arrivals::of(socket);
     loop {
-        let received = socket.read_with(|socket| BATCH.with_borrow_mut(|batch| receive(socket, target, batch))).await;
-        let came = match received {
-            Ok(came) => came,
-            // A report about something that was sent earlier is not the end of the socket; nothing but errors is.
-            Err(_) if failures < MOST_FAILURES => {
-                failures += 1;
-                continue;
-            }
-            Err(error) => return Err(Error::system(error)),
-        };
-        failures = 0;
-        for payload in came {
+        for payload in arrivals.next(|sender| is_same(sender, target)).await? {
             idle.on_use();
             if let Some(datagram) = datagram(&payload) {
                 writer.write(&datagram).await?;
             }
         }
     }
-}
-
-/// What has come from the target.
-/// RFC 9298 section 3.1-3, 3.1-4: of others nothing is passed on.
-fn receive(socket: &UdpSocket, target: SocketAddr, batch: &mut ReceiveBatch) -> io::Result<Vec<Vec<u8>>> {
-    socket.receive(batch)?;
-    let mut came = Vec::new();
-    while let Some(received) = batch.next_message() {
-        if is_same(received.four_tuple.remote, target) {
-            came.extend(received.datagrams().map(|datagram| datagram.payload.to_vec()));
-        }
-    }
-    Ok(came)
 }
 
 fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
@@ -157,9 +126,9 @@ mod tests {
         target.send_to(b"of the target", ("127.0.0.1", port)).unwrap();
         stranger.send_to(b"of a stranger", ("127.0.0.1", port)).unwrap();
         executor.block_on(async {
-            let (mut batch, mut came) = (ReceiveBatch::new(), Vec::new());
+            let (mut arrivals, mut came) = (Arrivals::of(&socket), Vec::new());
             while came.is_empty() {
-                came = socket.read_with(|socket| receive(socket, address, &mut batch)).await.unwrap();
+                came = arrivals.next(|sender| is_same(sender, address)).await.unwrap();
             }
             assert_eq!(came, [b"of the target"]);
         });
