@@ -87,13 +87,13 @@ async fn up(
     Ok(())
 }
 
+/// RFC 9298 section 3.1-3, 3.1-4: of others than the target nothing is passed on.
 async fn down(
     writer: &mut DatagramWriter,
     socket: &Watched<UdpSocket>,
     target: SocketAddr,
     idle: &Idle,
 ) -> Result<(), Error> {
-    // RFC 9298 section 3.1-3, 3.1-4: of others than the target nothing is passed on.
     let mut arrivals = Arrivals::of(socket);
     loop {
         for payload in arrivals.next(|sender| is_same(sender, target)).await? {
