@@ -131,7 +131,7 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("runtime/src/succession.rs", &["MOST_ENDING"]),
     ("src/exchange/mailbox.rs", &["MAX_INFORMATIONAL"]),
     ("src/exchange/tunnel_datagrams.rs", &["MAX_DATAGRAM"]),
-    ("src/proxy/udp.rs", &["MOST_FAILURES"]),
+    ("src/proxy/arrivals.rs", &["MOST_FAILURES"]),
     ("src/reverse_proxy/health.rs", &["FIRST_PAUSE", "LONGEST_PAUSE", "BAD_ANSWERS"]),
     ("src/reverse_proxy/upload.rs", &["CONTINUE"]),
     ("http/src/conditions/range.rs", &["MAX_RANGES", "MAX_GAP"]),
