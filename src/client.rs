@@ -262,8 +262,8 @@ impl Client {
         self.sessions.as_ref().map(|sessions| sessions.dial.in_use()).unwrap_or_default()
     }
 
-    /// Moves every open connection, those of sessions without HTTP as well, to another port, or to the address that leads to its server now: what a client does when
-    /// its network has changed, or to be harder to follow. Requests go on meanwhile.
+    /// Moves every open connection, those of sessions without HTTP as well, to another port, or to the address that leads to its
+    /// server now: what a client does when its network has changed, or to be harder to follow. Requests go on meanwhile.
     ///
     /// A move takes a connection ID of the server's, which gives another soon after each; if there is none yet, the move waits for
     /// it, ten seconds at most. Gives how many connections have moved.

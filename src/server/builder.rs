@@ -489,8 +489,8 @@ impl ServerBuilder {
     /// The most connections at a time that clients of one network may have, by UDP and by TCP together and with all workers: of the
     /// first 24 bits of an IPv4 address, or the first 56 of an IPv6 address. Default a quarter of [`max_connections`](ServerBuilder::max_connections)
     /// of all workers, and 1,000 at least. By TCP, further ones are reset; by UDP, they are refused with CONNECTION_REFUSED once they have
-    /// shown their address, or closed with H3_EXCESSIVE_LOAD (without HTTP: CONNECTION_REFUSED). A server behind a proxy that passes connections on from its own address
-    /// needs more.
+    /// shown their address, or closed with H3_EXCESSIVE_LOAD (without HTTP: CONNECTION_REFUSED). A server behind a proxy that passes
+    /// connections on from its own address needs more.
     #[must_use]
     pub fn max_connections_per_network(mut self, most: usize) -> ServerBuilder {
         self.policy.max_of_network = Some(most);

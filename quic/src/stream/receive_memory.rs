@@ -7,8 +7,9 @@
 //! half of the budget has room for that, and with 64 KiB in any case: it is promised before anything is known of the peer. The
 //! other half is for windows that grow, so that ten thousand connections at rest leave the one that receives what it needs. A
 //! window that grows may take half of what is free; if others take more later, it gets smaller again as its peer uses what it was
-//! allowed, but not than at its beginning. A window that is
-//! extended ([`Connection::extend_credit`](crate::Connection::extend_credit)) takes at most half of what is free as well. An endpoint therefore holds no more unread than its budget and 64 KiB for each connection. Asked only where a new limit is due, a 32nd of a window after the last one.
+//! allowed, but not than at its beginning. A window that is extended ([`Connection::extend_credit`](crate::Connection::extend_credit))
+//! takes at most half of what is free as well. An endpoint therefore holds no more unread than its budget and 64 KiB for each
+//! connection. The budget is asked only where a new limit is due, a 32nd of a window after the last one.
 
 use crate::credit::Window;
 use alloc::sync::Arc;
