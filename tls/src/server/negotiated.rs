@@ -278,11 +278,8 @@ impl Answer<'_> {
     }
 }
 
-/// The digest of the server's own certificate, which tickets are bound to; a server that gives none and takes none needs none.
+/// The digest of the server's own certificate.
 fn identity(config: &ServerConfig, certified: &CertifiedKey) -> Digest {
-    if config.tickets.is_none() {
-        return Digest::new(&[]);
-    }
     let leaf = certified.chain.first().map_or(&[][..], |certificate| certificate.as_ref());
     config.provider.initial.hash.digest(&[leaf])
 }
