@@ -78,7 +78,7 @@ pub struct Client {
     /// By HTTP/1.1 alone: for WebSockets at servers whose other versions carry none.
     pub(crate) plain: Option<Opener>,
     /// WebSockets that are being opened.
-    connecting: Rc<Connecting>,
+    pub(crate) connecting: Rc<Connecting>,
     /// For sessions without HTTP.
     sessions: Option<Rc<SessionDialer>>,
     settings: Rc<Settings>,
@@ -166,7 +166,13 @@ impl Client {
     pub(crate) fn over(handle: &Handle, connect: Box<dyn Connect>, limits: Limits) -> Client {
         let pool = Pool::new(handle.clone(), connect, limits);
         let opener = Opener { pool, alternatives: None, offers_early_data: false };
-        Client { opener, plain: None, connecting: Rc::default(), sessions: None, settings: Rc::default() }
+        Client {
+            opener,
+            plain: None,
+            connecting: Rc::new(Connecting::new(true)),
+            sessions: None,
+            settings: Rc::default(),
+        }
     }
 
     /// A GET request.
@@ -578,9 +584,10 @@ impl ClientBuilder {
         let way = self.proxy.map(|asking| Rc::new(Way::new(asking, handle)));
         let alternatives = self.alternatives.filter(|_| way.is_none());
         let (patience, overrides) = (self.connect_timeout, &self.overrides);
+        let connecting = Rc::new(Connecting::new(way.is_none()));
         let by_http1 = by_tcp.as_ref().map(|tls| {
             let tls = tls::ClientConfig { alpn: vec![HTTP1.to_vec()], ..tls.clone() };
-            let (dial, way) = (TcpDial::new(handle.clone(), tls), way.clone());
+            let (dial, way) = (TcpDial::new(handle.clone(), tls, connecting.clone()), way.clone());
             let plain = ByHttp1 { dial, handle: handle.clone(), patience, overrides: overrides.clone(), way };
             let pool = Pool::new(handle.clone(), Box::new(plain), self.limits);
             Opener { pool, alternatives: None, offers_early_data: false }
@@ -609,11 +616,13 @@ impl ClientBuilder {
             overrides: self.overrides,
             alternatives: alternatives.clone(),
             way,
-            fallback: by_tcp.map(|tls| Fallback::new(TcpDial::new(handle.clone(), tls), self.on_event)),
+            fallback: by_tcp
+                .map(|tls| Fallback::new(TcpDial::new(handle.clone(), tls, connecting.clone()), self.on_event)),
         };
         let mut client = Client::over(handle, Box::new(dialer), self.limits);
         client.opener.alternatives = alternatives;
         client.plain = by_http1;
+        client.connecting = connecting;
         client.sessions = Some(Rc::new(sessions));
         client.opener.offers_early_data = self.offers_early_data;
         client.settings = Rc::new(self.settings);

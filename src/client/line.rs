@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::ops::Deref;
 use std::task::{Poll, Waker};
 
 /// How many are woken when one turn is over.
@@ -19,9 +20,9 @@ pub(crate) struct Line {
     next: Cell<u64>,
 }
 
-/// A turn that is waited for. Dropping it lets the next one have a turn.
-pub(crate) struct Turn<'a> {
-    line: &'a Line,
+/// A turn that is waited for, in a line that is referred to or held. Dropping it lets the next one have a turn.
+pub(crate) struct Turn<L: Deref<Target = Line>> {
+    line: L,
     number: u64,
 }
 
@@ -31,12 +32,14 @@ impl Line {
         self.waiting.borrow().is_empty()
     }
 
+    /// Whether at most one task waits, or has its turn.
+    pub(crate) fn is_last(&self) -> bool {
+        self.waiting.borrow().len() <= 1
+    }
+
     /// A turn after all others.
-    pub(crate) fn join(&self) -> Turn<'_> {
-        let number = self.next.get();
-        self.next.set(number + 1);
-        self.waiting.borrow_mut().push_back((number, None));
-        Turn { line: self, number }
+    pub(crate) fn join(&self) -> Turn<&Line> {
+        Turn::behind_others(self)
     }
 
     /// Wakes the first, and some behind it: by the time they run it may be their turn, and the way from task to task is
@@ -49,7 +52,20 @@ impl Line {
     }
 }
 
-impl Turn<'_> {
+impl<L: Deref<Target = Line>> Turn<L> {
+    /// A turn after all others.
+    pub(crate) fn behind_others(line: L) -> Turn<L> {
+        let number = line.next.get();
+        line.next.set(number + 1);
+        line.waiting.borrow_mut().push_back((number, None));
+        Turn { line, number }
+    }
+
+    /// The line that it stands in.
+    pub(crate) fn line(&self) -> &Line {
+        &self.line
+    }
+
     /// Waits until no other is before it.
     pub(crate) async fn first(&self) {
         poll_fn(|context| {
@@ -66,7 +82,7 @@ impl Turn<'_> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl<L: Deref<Target = Line>> Drop for Turn<L> {
     fn drop(&mut self) {
         let mut waiting = self.line.waiting.borrow_mut();
         let at = waiting.binary_search_by_key(&self.number, |(number, _)| *number).expect(IN_LINE);

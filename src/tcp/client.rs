@@ -12,6 +12,7 @@ use crate::tcp::carrier::{Carrier, Secure};
 use crate::tcp::door;
 use crate::tcp::line::{Arrival, Line, Owner};
 use crate::tcp::machine::{Configs, Machine};
+use crate::websocket::connecting::Connecting;
 use base::{Instant, Side, StreamMemory};
 use crypto_ring::SystemRandom;
 use http::exchange::SendError;
@@ -42,6 +43,8 @@ pub(crate) struct TcpDial {
     settings: Settings,
     memory: Rc<RefCell<StreamMemory>>,
     lines: RefCell<Vec<Weak<Line>>>,
+    /// Whom the WebSockets of the client are being opened to.
+    connecting: Rc<Connecting>,
 }
 
 /// A server, and where it is.
@@ -202,9 +205,9 @@ impl Own {
 
 impl TcpDial {
     /// Connections with these settings, on an executor. `tls` offers what [`PROTOCOLS`](crate::tcp::machine::PROTOCOLS) has.
-    pub(crate) fn new(handle: Handle, tls: tls::ClientConfig) -> Rc<TcpDial> {
+    pub(crate) fn new(handle: Handle, tls: tls::ClientConfig, connecting: Rc<Connecting>) -> Rc<TcpDial> {
         let (tls, settings) = (Arc::new(tls), Settings::default());
-        Rc::new(TcpDial { handle, tls, settings, memory: Rc::default(), lines: RefCell::default() })
+        Rc::new(TcpDial { handle, tls, settings, memory: Rc::default(), lines: RefCell::default(), connecting })
     }
 
     /// A connection to this server at this address, which may take so long; the application calls it `host`, and it was found in the
@@ -217,6 +220,7 @@ impl TcpDial {
         patience: Duration,
         looked_up: Duration,
     ) -> Result<Rc<dyn Connection>, Error> {
+        let patience = self.reach(host, remote, patience).await?;
         let place = Place { host: host.into(), name: name.clone(), remote, patience };
         let shared = Rc::new(Shared {
             handle: self.handle.clone(),
@@ -230,8 +234,21 @@ impl TcpDial {
             waiting: RefCell::default(),
         });
         let connection = TcpConnection { dial: self.clone(), place, shared, looked_up };
-        open(self, &connection.place, &connection.shared).await?;
+        open(self, &connection.place, &connection.shared)
+            .await
+            .inspect_err(|_| self.connecting.leave(host, remote.ip()))?;
         Ok(Rc::new(connection))
+    }
+
+    /// Has a WebSocket wait until no other is being opened to this address; gives what is left of the time.
+    async fn reach(&self, host: &str, remote: SocketAddr, patience: Duration) -> Result<Duration, Error> {
+        let begun = self.handle.read_clock();
+        let reached = self.handle.timeout(patience, self.connecting.reach(host, remote.ip())).await;
+        reached.map_err(|_| {
+            let others = "other WebSockets to this address, which are opened one by one,";
+            Error::Message(format!("{remote}: {others} took longer than {patience:?}"))
+        })?;
+        Ok(patience.saturating_sub(self.handle.now() - begun))
     }
 
     /// Begins a connection on a stream that is open.

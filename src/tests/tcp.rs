@@ -9,6 +9,7 @@ use crate::exchange::request::Request;
 use crate::server::handler::Outcome;
 use crate::tcp::client::TcpDial;
 use crate::wall_clock::SystemClock;
+use crate::websocket::connecting::Connecting;
 use crate::{Handle, Identity, Roots, Server, WebSocket, WebSocketOptions};
 use std::cell::Cell;
 use std::future::Future;
@@ -45,8 +46,11 @@ pub(super) fn client(handle: &Handle, identity: &Identity, remote: SocketAddr, p
     let roots = Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap();
     let (provider, protocols) = (crypto_ring::PROVIDER, vec![protocol.to_vec()]);
     let tls = tls::ClientConfig::new(provider, roots.verification(), protocols, Arc::new(SystemClock));
-    let connect = ByTcp { dial: TcpDial::new(handle.clone(), tls), remote };
-    Client::over(handle, Box::new(connect), Limits::default())
+    let connecting = Rc::new(Connecting::new(true));
+    let connect = ByTcp { dial: TcpDial::new(handle.clone(), tls, connecting.clone()), remote };
+    let mut client = Client::over(handle, Box::new(connect), Limits::default());
+    client.connecting = connecting;
+    client
 }
 
 /// Runs `test` with a client that speaks `protocol`, and the URL of a server that answers with `handler`.

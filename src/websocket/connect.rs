@@ -112,8 +112,8 @@ async fn open(
     patience.within_whole(pin!(open_in_turn(opener, connecting, parts, &patience))).await
 }
 
-/// RFC 6455 section 4.1-5, 4.1-6: over HTTP/1.1 each is a connection, and one of them is being opened at a time. Whether it is
-/// HTTP/1.1 is known once there is a connection; where it is not, many go on one.
+/// RFC 6455 section 4.1-5, 4.1-6, 4.1-7: over HTTP/1.1 each is a connection, and one of them is being opened at a time, to a name and to an
+/// address. Whether it is HTTP/1.1 is known once there is a connection; where it is not, many go on one.
 async fn open_in_turn(
     opener: &Opener,
     connecting: &Connecting,
@@ -129,8 +129,10 @@ async fn open_in_turn(
         if is_shared(pooled.connection.version()) {
             return Ok(None);
         }
+        // Where it was there before, nobody has waited for its address.
         let address = pooled.connection.remote().map_or(IpAddr::from([0; 4]), |remote| remote.ip());
-        connecting.for_address(address, begin_tunnel(opener, parts, patience)).await.map(Some)
+        connecting.reach(&parts.origin.host, address).await;
+        begin_tunnel(opener, parts, patience).await.map(Some)
     };
     match connecting.for_host(&parts.origin.host, alone).await? {
         Some(opened) => Ok(opened),

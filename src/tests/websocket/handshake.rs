@@ -138,6 +138,39 @@ fn connections_of_http1_are_opened_one_by_one() {
     }
 }
 
+/// RFC 6455 section 4.1-7: several names lead to one address, where nobody answers. A connection begins when the one before it is over.
+#[test]
+fn connections_to_one_address_by_several_names_are_opened_one_by_one() {
+    const NAMES: usize = 3;
+    crate::run(|handle| async move {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let identity = Identity::development(&[]).unwrap();
+        let client = client_of(&handle, &identity, listener.local_addr().unwrap(), HttpVersion::Http1);
+        let sockets =
+            (0..NAMES).map(|name| handle.spawn(client.websocket(&format!("wss://{name}.example/")).connect()));
+        let sockets: Vec<_> = sockets.collect();
+        for _ in 0..NAMES {
+            let stream = loop {
+                match listener.accept() {
+                    Ok((stream, _)) => break stream,
+                    Err(_) => yield_now().await,
+                }
+            };
+            // The others have the time to come meanwhile.
+            for _ in 0..100 {
+                yield_now().await;
+            }
+            assert_eq!(listener.accept().map(drop).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+            drop(stream);
+        }
+        for socket in sockets {
+            assert!(socket.await.unwrap().is_err());
+        }
+    })
+    .unwrap();
+}
+
 /// RFC 6455 section 4.1-36, 4.1-38, 4.1-39, 4.1-40, 4.1-41, 4.1-42, 4.1-43.
 #[test]
 fn answers_that_are_none() {
