@@ -243,16 +243,20 @@ impl ReceiveCredit {
         }
     }
 
-    /// What the window would be, by how long half of it took. What waits behind a gap has flowed as well: that can be a window's worth,
-    /// and the reader gets nothing of it until the gap is filled, in two or three round trips. By what was consumed alone the window
-    /// would grow more slowly than slow start, and hold it back wherever packets are lost. What the reader could have does not count.
+    /// What the window would be, by what has flowed since it was last measured: half of it, or as much as in a round trip. What waits behind a gap has
+    /// flowed as well: that can be a window's worth, and the reader gets nothing of it until the gap is filled, in two or three round
+    /// trips. By what was consumed alone the window would grow more slowly than slow start, and hold it back wherever packets are lost.
+    /// What the reader could have does not count.
+    ///
+    /// It is not waited for half of it to flow: it holds eight round trips, and in two of them a sender in slow start has become four
+    /// times as fast.
     fn tuned(&mut self, now: Instant, round_trip: Duration, waiting: u64) -> u64 {
         let until = self.consumed.saturating_add(waiting);
         let flowed = until.saturating_sub(self.mark);
-        if flowed < self.window / 2 {
+        let elapsed = self.marked.map(|marked| now.saturating_duration_since(marked));
+        if flowed < self.window / 2 && elapsed.is_some_and(|elapsed| elapsed < round_trip) {
             return self.window;
         }
-        let elapsed = self.marked.map(|marked| now.saturating_duration_since(marked));
         (self.mark, self.marked) = (until, Some(now));
         let Some(elapsed) = elapsed else { return self.window };
         let flows = u128::from(flowed).saturating_mul(round_trip.as_nanos());
@@ -368,6 +372,24 @@ mod tests {
         assert_eq!(read(&mut credit, 0), 4000);
         // A slow reader keeps what it has, whatever it had.
         assert_eq!([900, 1800, 9000].map(|when| read(&mut credit, when)), [4000; 3]);
+    }
+
+    /// A sender in slow start whose reader stands two round trips behind, since packets are lost: what it sends in the next round trip
+    /// was allowed in this one, however wide the window was at first.
+    #[test]
+    fn a_sender_that_doubles_its_rate_is_not_held_back() {
+        for first in [1 << 14, 1 << 16, 1 << 18] {
+            let mut credit = ReceiveCredit::new(first, 1 << 40, 1 << 60, 32);
+            let sent = |round: u64| 1000u64 << round;
+            for round in 0..24 {
+                credit.on_received(sent(round)).unwrap();
+                if round >= 2 {
+                    let waiting = sent(round - 1) + sent(round);
+                    credit.on_consumed(at(100 * round), ROUND_TRIP, Consumed { amount: sent(round - 2), waiting });
+                }
+                assert!(credit.allows(sent(round + 1)), "{first} {round}: {credit:?}");
+            }
+        }
     }
 
     /// What is read comes in one heap in two round trips, when a gap is filled, and a window's worth waits behind the next one.

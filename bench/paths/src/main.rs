@@ -2,7 +2,7 @@
 //!
 //! `bench-paths [SEEDS] [rate,...] [round trip,...] [queue,...] [fault,...] [control,...]`: the table of goodput. Seeds of each cell,
 //! megabits a second, milliseconds, hundredths of what is under way, hundredths of loss or `late`, `cubic` or `bbr`. With `--features s2n`
-//! s2n-quic is in it.
+//! s2n-quic is in it. `bench-paths only STACK ...`: the same of one of them.
 //! `bench-paths watch STACK CONTROL RATE ROUND-TRIP QUEUE LOSS LATE MILLISECONDS [SEED]`: one path, as the sender sees it.
 //! `bench-paths qlog FOLDER CONTROL RATE ROUND-TRIP QUEUE LOSS LATE MILLISECONDS [SEED]`: what the sender of such a path writes.
 //! `bench-paths goals FIRST LAST [RATE-AT-MOST]`: what transfers of ours are held to; each seed is a path, 384 are all of them.
@@ -158,11 +158,15 @@ fn main() {
     if all.first().is_some_and(|first| first == "seeds") {
         return seeds(&all[1..]);
     }
-    table(all).print();
+    let (only, rest) = match all.first() {
+        Some(first) if first == "only" => (all.get(1).cloned(), &all[2.min(all.len())..]),
+        _ => (None, &all[..]),
+    };
+    table(rest.to_vec(), only).print();
 }
 
 /// `[SEEDS] [rate,...] [round trip,...] [queue,...] [fault,...] [control,...]`: what is not said is the whole grid.
-fn table(all: Vec<String>) -> Table {
+fn table(all: Vec<String>, only: Option<String>) -> Table {
     let mut arguments = all.into_iter();
     let seeds = arguments.next().map_or(3, |text| text.parse().expect("a number of seeds"));
     let rates = list(arguments.next(), &[10, 50, 200, 1000]);
@@ -181,5 +185,6 @@ fn table(all: Vec<String>) -> Table {
         queues,
         faults: faults.split(',').map(fault).collect(),
         controls: controls.split(',').map(Control::parse).collect(),
+        only,
     }
 }

@@ -146,9 +146,9 @@ impl Pair {
 
     /// What the server traces goes to `listener`.
     fn with(seed: u64, cell: &Cell, control: Control, listener: Option<Qlog>) -> Pair {
-        let mut config = Config::default();
         // All of it is pulled after each turn, in which a full batch may be sent.
-        config.trace = listener.as_ref().map(|_| JournalLimits { entries: 65_536, content: 4 << 20 });
+        let trace = listener.as_ref().map(|_| JournalLimits { entries: 65_536, content: 4 << 20 });
+        let mut config = Config { trace, ..Config::default() };
         config.recovery.congestion_control = match control {
             Control::Cubic => CongestionControl::Cubic,
             Control::Bbr => CongestionControl::Bbr,

@@ -71,9 +71,9 @@ impl Host {
                 }
             }
             Some(DatagramEvent::NewConnection(incoming)) => {
-                let (handle, connection) =
-                    self.endpoint.accept(incoming, real(now), &mut answer, None).ok().expect("a good first packet");
-                self.connections.insert(handle, connection);
+                if let Ok((handle, connection)) = self.endpoint.accept(incoming, real(now), &mut answer, None) {
+                    self.connections.insert(handle, connection);
+                }
             }
             Some(DatagramEvent::Response(transmit)) => {
                 answer.truncate(transmit.size);

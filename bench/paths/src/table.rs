@@ -16,6 +16,8 @@ pub struct Table {
     pub faults: Vec<(f64, f64)>,
     /// What both sides run.
     pub controls: Vec<Control>,
+    /// Only this stack, if one is named: what others had is known where only ours has changed.
+    pub only: Option<String>,
 }
 
 /// One way to send: the share of the rate for a seed.
@@ -49,18 +51,20 @@ impl Sample {
     /// Below the other one by a hundredth, and by more than twice what is chance.
     fn is_below(&self, other: &Sample) -> bool {
         let chance = (self.error.powi(2) + other.error.powi(2)).sqrt();
-        self.mean < 0.99 * other.mean && !(other.mean - self.mean <= 2.0 * chance)
+        self.mean < 0.99 * other.mean && (chance.is_nan() || other.mean - self.mean > 2.0 * chance)
     }
 }
 
 impl Table {
     /// Prints it, a row as soon as it is known, and how many cells are below.
     pub fn print(&self) {
+        let stacks = self.stacks();
+        let others = &stacks[1..];
         print!("| Mbit/s | ms | queue | loss | late | control |");
-        STACKS.iter().for_each(|(name, _)| print!(" {name} | ± |"));
-        STACKS[1..].iter().for_each(|(name, _)| print!(" to {name} |"));
-        println!("\n|{}", "---:|".repeat(6 + 2 * STACKS.len() + STACKS.len() - 1));
-        let mut below = vec![(0u32, 0u32, 0u32); STACKS.len() - 1];
+        stacks.iter().for_each(|(name, _)| print!(" {name} | ± |"));
+        others.iter().for_each(|(name, _)| print!(" to {name} |"));
+        println!("\n|{}", "---:|".repeat(6 + 2 * stacks.len() + others.len()));
+        let mut below = vec![(0u32, 0u32, 0u32); others.len()];
         for (cell, control) in self.cells() {
             let samples = self.row(&cell, control);
             for (counts, theirs) in below.iter_mut().zip(&samples[1..]) {
@@ -69,9 +73,18 @@ impl Table {
                 counts.2 += u32::from(samples[0].is_below(theirs));
             }
         }
-        for ((name, _), (all, below, surely)) in STACKS[1..].iter().zip(below) {
+        for ((name, _), (all, below, surely)) in others.iter().zip(below) {
             println!("below {name} by more than a hundredth: {below} of {all}, {surely} of them by more than chance");
         }
+    }
+
+    /// # Panics
+    /// If none is of that name.
+    fn stacks(&self) -> Vec<(&'static str, Run)> {
+        let is_asked = |(name, _): &&(&str, Run)| self.only.as_deref().is_none_or(|only| only == *name);
+        let stacks: Vec<_> = STACKS.iter().filter(is_asked).copied().collect();
+        assert!(!stacks.is_empty(), "no stack is called {:?}", self.only);
+        stacks
     }
 
     fn cells(&self) -> Vec<(Cell, Control)> {
@@ -101,7 +114,7 @@ impl Table {
             let values: Vec<f64> = (1..=seeds).map(|seed| run(seed, cell, control)).collect();
             Sample::of(&values)
         };
-        let samples: Vec<Sample> = STACKS.iter().map(sample).collect();
+        let samples: Vec<Sample> = self.stacks().iter().map(sample).collect();
         let Cell { rate, round_trip, queue, loss, reordering } = cell;
         print!("| {rate} | {round_trip} | {queue} | {loss} | {reordering} | {control:?} |");
         samples.iter().for_each(|sample| print!(" {:.3} | {:.3} |", sample.mean, sample.error));

@@ -1,10 +1,12 @@
 //! Bytes to send, from the moment they are handed over until they are acknowledged.
 //!
 //! The buffer refers to the application's bytes and copies them once, into the packet. Lost bytes go first. The
-//! acknowledged prefix is freed. Small writes are gathered in one open chunk. The buffer knows nothing of streams or
-//! flow control.
+//! acknowledged prefix is freed, and so is each chunk behind it that has arrived whole: a packet that is lost three times would
+//! otherwise hold four round trips of what arrived behind it. Small writes are gathered in one open chunk. The buffer knows
+//! nothing of streams or flow control.
 //!
-//! Invariants: `base <= next <= end`; `lost` and `acked` lie within `base..next` and do not overlap.
+//! Invariants: `base <= next <= end`; `lost` and `acked` lie within `base..next` and do not overlap; a chunk without bytes has arrived,
+//! and `freed` is what such chunks had.
 
 use super::short_queue::ShortQueue;
 use crate::ranges::RangeSet;
@@ -16,17 +18,16 @@ use core::ops::Range;
 /// more often.
 const OPEN_CHUNK: usize = 4096;
 
-/// A chunk and the offset of its first byte.
+/// What is counted for a chunk that has arrived behind a gap: its entry, without its bytes. 64 bytes, so that a peer that acknowledges all but one
+/// packet has no more held for it than any other.
+const ENTRY: u64 = 64;
+
+/// A chunk and the offset of its first byte. It ends where the next one begins.
 #[derive(Debug)]
 struct Chunk {
     start: u64,
+    // None, if all of it has arrived.
     bytes: Bytes,
-}
-
-impl Chunk {
-    const fn range(&self) -> Range<u64> {
-        self.start..self.start + self.bytes.len() as u64
-    }
 }
 
 /// The buffer.
@@ -40,6 +41,8 @@ pub(crate) struct SendBuffer {
     end: u64,
     acked: RangeSet,
     lost: RangeSet,
+    // Bytes behind the base that are no longer held.
+    freed: u64,
     // Where reading goes on if it is sequential, without a search: a chunk, or the open one after them.
     cursor: usize,
 }
@@ -65,9 +68,9 @@ impl SendBuffer {
         self.next
     }
 
-    /// Bytes held: not acknowledged, or behind a gap in what is.
+    /// Bytes held: not acknowledged, or in one chunk with such.
     pub(crate) const fn held(&self) -> u64 {
-        self.end - self.base
+        self.end - self.base - self.freed
     }
 
     /// The offset up to which all is acknowledged.
@@ -123,7 +126,7 @@ impl SendBuffer {
         (self.next < end).then_some(self.next..end)
     }
 
-    /// Copies the bytes from `offset` on into `place`, all of which must be held.
+    /// Copies the bytes from `offset` on into `place`, none of which may have arrived.
     /// RFC 9000 section 2.2-3.
     pub(crate) fn copy(&mut self, mut offset: u64, mut place: &mut [u8]) {
         assert!(offset >= self.base && offset + place.len() as u64 <= self.end, "only what is held is read");
@@ -160,10 +163,11 @@ impl SendBuffer {
             return 0;
         }
         self.lost.remove(range.clone());
-        let before = self.base;
+        let before = self.held();
         if range.start > self.base {
-            self.acked.insert(range);
-            return 0;
+            self.acked.insert(range.clone());
+            self.free_behind_gap(range);
+            return before - self.held();
         }
         self.base = range.end;
         if !self.acked.is_empty() {
@@ -176,7 +180,7 @@ impl SendBuffer {
             }
         }
         self.free();
-        self.base - before
+        before - self.held()
     }
 
     /// `range`, which was sent as one, is given up for lost: what of it did not arrive otherwise goes again.
@@ -209,9 +213,15 @@ impl SendBuffer {
         }
         let before = self.held();
         self.seal();
+        let mut chunk_end = self.end;
         while let Some(mut back) = self.chunks.pop_back() {
+            let is_freed = back.bytes.is_empty();
+            self.freed -= if is_freed { freed(&(back.start..chunk_end)) } else { 0 };
+            chunk_end = back.start;
             if back.start < end {
-                back.bytes = back.bytes.slice(0..usize::try_from(end - back.start).unwrap_or(usize::MAX));
+                self.freed += if is_freed { freed(&(back.start..end)) } else { 0 };
+                let left = usize::try_from(end - back.start).unwrap_or(usize::MAX);
+                back.bytes = back.bytes.slice(0..left.min(back.bytes.len()));
                 self.chunks.push_back(back);
                 break;
             }
@@ -247,18 +257,47 @@ impl SendBuffer {
 
     /// The chunk that holds `offset`, or the number of chunks for the open one.
     fn find(&self, offset: u64) -> usize {
-        let next = self.chunks.get(self.cursor).map_or(self.open_start()..self.end, Chunk::range);
-        if next.contains(&offset) {
+        if self.range_of(self.cursor).contains(&offset) {
             return self.cursor;
         }
-        self.chunks.partition_point(|chunk| chunk.range().end <= offset)
+        if offset >= self.open_start() {
+            return self.chunks.len();
+        }
+        self.chunks.partition_point(|chunk| chunk.start <= offset).saturating_sub(1)
+    }
+
+    /// The bytes of a chunk, or of the open one behind them.
+    fn range_of(&self, index: usize) -> Range<u64> {
+        let start_of = |index: usize| self.chunks.get(index).map(|chunk| chunk.start);
+        match start_of(index) {
+            Some(start) => start..start_of(index + 1).unwrap_or(self.open_start()),
+            None => self.open_start()..self.end,
+        }
+    }
+
+    /// `range` has arrived, and something before it has not: lets go of chunks that have arrived whole with it.
+    fn free_behind_gap(&mut self, range: Range<u64>) {
+        for index in self.find(range.start)..self.chunks.len() {
+            let of = self.range_of(index);
+            if of.start >= range.end {
+                return;
+            }
+            let arrived = self.acked.overlapping(of.clone()).next();
+            let is_whole = arrived.is_some_and(|arrived| arrived.start <= of.start && of.end <= arrived.end);
+            if let Some(chunk) = self.chunks.get_mut(index).filter(|chunk| is_whole && !chunk.bytes.is_empty()) {
+                chunk.bytes = Bytes::new();
+                self.freed += freed(&of);
+            }
+        }
     }
 
     /// Drops chunks that are acknowledged whole.
     fn free(&mut self) {
         while let Some(front) = self.chunks.front()
-            && front.range().end <= self.base
+            && let of = self.range_of(0)
+            && of.end <= self.base
         {
+            self.freed -= if front.bytes.is_empty() { freed(&of) } else { 0 };
             self.chunks.pop_front();
             self.cursor = self.cursor.saturating_sub(1);
         }
@@ -266,6 +305,11 @@ impl SendBuffer {
             self.open.clear();
         }
     }
+}
+
+/// What a chunk of these bytes no longer holds once it has arrived.
+const fn freed(range: &Range<u64>) -> u64 {
+    (range.end - range.start).saturating_sub(ENTRY)
 }
 
 #[cfg(test)]
@@ -310,11 +354,26 @@ mod tests {
         }
         buffer.on_sent(0..1000);
         for index in (1..10).rev() {
-            assert_eq!(buffer.on_acked(index * 100..index * 100 + 100), 0);
+            assert_eq!(buffer.on_acked(index * 100..index * 100 + 50), 0);
+            assert_eq!(buffer.on_acked(index * 100..index * 100 + 100), 100 - ENTRY, "its bytes, and not its entry");
         }
-        assert_eq!(buffer.chunks.len(), 10);
-        assert_eq!(buffer.on_acked(0..100), 1000);
+        assert_eq!((buffer.chunks.len(), buffer.held()), (10, 100 + 9 * ENTRY));
+        assert_eq!(buffer.on_acked(0..100), 100 + 9 * ENTRY);
         assert!(buffer.is_acked() && buffer.chunks.len() == 0 && buffer.acked.is_empty());
+    }
+
+    /// What is cut off may have arrived, and so may what is left of its chunk.
+    #[test]
+    fn what_arrived_behind_a_gap_is_cut_off_as_well() {
+        let mut buffer = SendBuffer::new();
+        (0..4).for_each(|_| buffer.push(Bytes::from(alloc::vec![7; 1000])));
+        buffer.on_sent(0..4000);
+        assert_eq!(buffer.on_acked(1500..4000), 2 * (1000 - ENTRY));
+        assert_eq!(buffer.held(), 2000 + 2 * ENTRY);
+        assert_eq!(buffer.truncate(2030), 98, "one entry of 64 bytes, and 34 of the other");
+        assert_eq!(buffer.held(), 2030);
+        assert_eq!(buffer.on_acked(0..1500), 2030);
+        assert!(buffer.is_acked() && buffer.chunks.len() == 0 && buffer.freed == 0);
     }
 
     #[test]
@@ -409,6 +468,9 @@ mod tests {
                 let prefix = arrived.iter().take_while(|byte| **byte).count();
                 assert_eq!(buffer.base, prefix as u64);
                 assert_eq!(buffer.held(), held);
+                let has_arrived = |index: &usize| buffer.chunks.get(*index).unwrap().bytes.is_empty();
+                let of = (0..buffer.chunks.len()).filter(has_arrived).map(|index| freed(&buffer.range_of(index)));
+                assert_eq!(buffer.freed, of.sum::<u64>());
             }
             while let Some(range) = flying.pop() {
                 buffer.on_lost(range);

@@ -29,6 +29,14 @@ impl<T> ShortQueue<T> {
         }
     }
 
+    /// The same, to change it.
+    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+        match index.checked_sub(1) {
+            None => self.first.as_mut(),
+            Some(behind) => self.rest.get_mut(behind),
+        }
+    }
+
     /// The next to leave.
     pub(crate) const fn front(&self) -> Option<&T> {
         self.first.as_ref()

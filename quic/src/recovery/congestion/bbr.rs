@@ -96,6 +96,7 @@ impl Controller for Bbr {
         let Machine { model, state, window, .. } = &mut self.machine;
         let Some(sample) = model.rate.take_sample(acked.min_rtt) else { return };
         model.in_flight = acked.in_flight_now;
+        model.look_at_queue(acked.sample);
         model.on_acked(acked.now, sample, *state, *window);
         self.machine.on_acked(acked.now, acked.newest_time_sent, acked.sample);
     }

@@ -6,7 +6,7 @@ use super::full_pipe::FullPipe;
 use super::long_term::LongTerm;
 use super::round_trip::LeastRoundTrip;
 use super::rounds::Rounds;
-use super::signals::{INFINITE, Signals};
+use super::signals::{INFINITE, Losses, Signals};
 use super::state::State;
 use crate::recovery::delivery_rate::{DeliveryRate, RateSample, bytes_in};
 use base::{Duration, Instant};
@@ -19,6 +19,9 @@ const QUANTUM: Duration = Duration::from_millis(1);
 const MAX_QUANTUM: u64 = 65_536;
 /// and no less than so many datagrams.
 const LEAST_QUANTUM_PACKETS: u64 = 2;
+/// The part of the least round trip by which it is longer where a queue stands that this sender does not make alone: a probe of the
+/// bandwidth makes half as much.
+const STANDING_QUEUE_SHARE: u32 = 2;
 /// Datagrams that may be lost by chance in a round trip before more is taken for a full path.
 const CHANCE_PACKETS: u64 = 3;
 
@@ -39,6 +42,8 @@ pub(super) struct Model {
     pub long_term: LongTerm,
     /// Bytes in flight now.
     pub in_flight: u64,
+    // A queue of half of what the path holds, or more, as the newest round trip tells: what is lost there is not lost by chance.
+    is_queue_standing: bool,
     pub max_datagram_size: u64,
 }
 
@@ -57,8 +62,15 @@ impl Model {
             pipe: FullPipe::default(),
             long_term: LongTerm::new(),
             in_flight: 0,
+            is_queue_standing: false,
             max_datagram_size,
         }
+    }
+
+    /// What a new round trip tells of the queue.
+    pub(super) fn look_at_queue(&mut self, rtt: Option<Duration>) {
+        let Some((rtt, least)) = rtt.zip(self.least_rtt.get()) else { return };
+        self.is_queue_standing = rtt > least + least / STANDING_QUEUE_SHARE;
     }
 
     /// An acknowledgment, first part: until the state is looked at.
@@ -71,7 +83,8 @@ impl Model {
             self.bandwidths.update(sample.rate);
         }
         let is_much_lost = is_too_high(sample.lost, sample.sent_in_flight, self.max_datagram_size);
-        self.signals.adapt(state, self.bandwidths.get(), window, is_much_lost);
+        let losses = Losses { is_much: is_much_lost, is_congestion: self.is_queue_standing };
+        self.signals.adapt(state, self.bandwidths.get(), window, losses);
         let (round, is_full) = (self.rounds.count, self.pipe.is_reached);
         self.aggregation.on_acked(now, sample.newly_acked, self.bandwidth, window, round, is_full);
         self.pipe.on_acked(&sample, self.rounds.is_start);

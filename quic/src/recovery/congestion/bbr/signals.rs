@@ -7,6 +7,15 @@ use crate::recovery::delivery_rate::RateSample;
 /// No bound.
 pub(super) const INFINITE: u64 = u64::MAX;
 
+/// What the losses of a round trip are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Losses {
+    /// They are more than chance explains.
+    pub is_much: bool,
+    /// They are no chance, however few: a queue stands.
+    pub is_congestion: bool,
+}
+
 /// The round trip that runs, and the short-term bounds.
 #[derive(Clone, Debug)]
 pub(super) struct Signals {
@@ -71,23 +80,35 @@ impl Signals {
 
     /// Once in a round trip the bounds follow what was lost in it, unless more was tried on purpose. Little is delivered as well where
     /// little was sent, for the application had no more or the peer gave no credit: then the bounds follow only if much was lost.
-    pub(super) fn adapt(&mut self, state: State, max_bandwidth: u64, window: u64, is_much_lost: bool) {
+    ///
+    /// Where a queue stands the bounds are what was delivered, as the draft has them. Flows that share a path would otherwise be
+    /// allowed more than it has between two probes, keep its queue full, and come together slowly.
+    pub(super) fn adapt(&mut self, state: State, max_bandwidth: u64, window: u64, losses: Losses) {
         if !self.is_round_start {
             return;
         }
-        let tells = is_much_lost || !core::mem::take(&mut self.is_held_back);
+        let tells = losses.is_much || !core::mem::take(&mut self.is_held_back);
         if self.is_loss_in_round && tells && !state.is_accelerating() {
             let before = |bound, initial| if bound == INFINITE { initial } else { bound };
             let bandwidth = before(self.bandwidth, max_bandwidth);
             let in_flight = before(self.in_flight, window);
-            // Not what was sent slower on purpose counts, but what of it did not arrive.
-            let delivered =
-                u128::from(self.latest_bandwidth) * 10_000 / u128::from(state.pacing_gain() * PACING_MARGIN);
-            let delivered = with_chance(u64::try_from(delivered).unwrap_or(u64::MAX)).min(bandwidth);
-            self.bandwidth = delivered.max(beta(bandwidth));
-            self.in_flight = with_chance(self.latest_in_flight).min(in_flight).max(beta(in_flight));
+            let delivered = if losses.is_congestion {
+                (self.latest_bandwidth, self.latest_in_flight)
+            } else {
+                (self.allowing_for_chance(state), with_chance(self.latest_in_flight))
+            };
+            self.bandwidth = delivered.0.min(bandwidth).max(beta(bandwidth));
+            self.in_flight = delivered.1.min(in_flight).max(beta(in_flight));
         }
         self.is_loss_in_round = false;
+    }
+
+    /// The rate that was delivered, and what may have been lost by chance. Not what was sent slower on purpose counts, but what of it did
+    /// not arrive.
+    fn allowing_for_chance(&self, state: State) -> u64 {
+        let sent_slower = u128::from(state.pacing_gain() * PACING_MARGIN);
+        let delivered = u128::from(self.latest_bandwidth) * 10_000 / sent_slower;
+        with_chance(u64::try_from(delivered).unwrap_or(u64::MAX))
     }
 
     /// Last with each acknowledgment.
@@ -121,6 +142,8 @@ const fn with_chance(delivered: u64) -> u64 {
 mod tests {
     use super::*;
 
+    const CHANCE: Losses = Losses { is_much: false, is_congestion: false };
+
     const fn sample(rate: u64, delivered: u64, prior_delivered: u64) -> RateSample {
         RateSample {
             rate,
@@ -143,7 +166,7 @@ mod tests {
             let (rate, delivered) = (sent * 98 / 100, 98_000);
             signals.on_lost(round * 100);
             signals.on_acked(&sample(rate, delivered, round * 100), round * 100 + 99);
-            signals.adapt(State::Cruise, 100_000, 100_000, false);
+            signals.adapt(State::Cruise, 100_000, 100_000, CHANCE);
             signals.advance(&sample(rate, delivered, round * 100));
         }
         assert!(
@@ -152,6 +175,18 @@ mod tests {
             signals.bandwidth,
             signals.in_flight
         );
+    }
+
+    /// Where a queue stands nothing is allowed for: flows that share the path are allowed what it delivers, and no more.
+    #[test]
+    fn where_a_queue_stands_no_loss_is_chance() {
+        for (is_congestion, expected) in [(false, (1110, 102)), (true, (970, 100))] {
+            let mut signals = Signals::new();
+            signals.on_lost(1000);
+            signals.on_acked(&sample(970, 100, 1000), 1100);
+            signals.adapt(State::Down, 1300, 110, Losses { is_congestion, ..CHANCE });
+            assert_eq!((signals.bandwidth, signals.in_flight), expected, "{is_congestion}");
+        }
     }
 
     /// What the peer gave no credit for was not lost.
@@ -163,7 +198,7 @@ mod tests {
             let mut signals = Signals::new();
             signals.on_lost(1000);
             signals.on_acked(&RateSample { is_application_limited, ..sample(100, 10, 1000) }, 1100);
-            signals.adapt(State::Cruise, 1000, 200, is_much_lost);
+            signals.adapt(State::Cruise, 1000, 200, Losses { is_much: is_much_lost, ..CHANCE });
             assert_eq!(signals.bandwidth, expected, "{is_application_limited} {is_much_lost}");
         }
     }
@@ -173,28 +208,28 @@ mod tests {
         let mut signals = Signals::new();
         signals.on_lost(1000);
         signals.on_acked(&sample(950, 90, 900), 1100);
-        signals.adapt(State::Cruise, 1000, 200, false);
+        signals.adapt(State::Cruise, 1000, 200, CHANCE);
         assert_eq!((signals.bandwidth, signals.in_flight), (INFINITE, INFINITE), "only once the round trip is over");
         signals.on_acked(&sample(940, 95, 1000), 1200);
         assert!(signals.is_round_start);
-        signals.adapt(State::Cruise, 1000, 200, false);
+        signals.adapt(State::Cruise, 1000, 200, CHANCE);
         signals.advance(&sample(940, 95, 1000));
         // Of what was sent a hundredth slower than the path, 950 of 990, and one in fifty is chance.
         assert_eq!((signals.bandwidth, signals.in_flight), (978, 140));
         // Much slower now: step by step.
         signals.on_lost(1200);
         signals.on_acked(&sample(100, 10, 1200), 1300);
-        signals.adapt(State::Cruise, 1000, 200, false);
+        signals.adapt(State::Cruise, 1000, 200, CHANCE);
         assert_eq!((signals.bandwidth, signals.in_flight), (968, 98), "the round trip began with the last one's");
         signals.advance(&sample(100, 10, 1200));
         signals.on_lost(1300);
         signals.on_acked(&sample(100, 10, 1300), 1400);
-        signals.adapt(State::Cruise, 1000, 200, false);
+        signals.adapt(State::Cruise, 1000, 200, CHANCE);
         assert_eq!((signals.bandwidth, signals.in_flight), (677, 68));
         // While more is tried nothing follows, and a probe lifts the bounds.
         signals.on_lost(1400);
         signals.on_acked(&sample(100, 10, 1400), 1500);
-        signals.adapt(State::Up, 1000, 200, false);
+        signals.adapt(State::Up, 1000, 200, CHANCE);
         assert_eq!(signals.bandwidth, 677);
         signals.lift_bounds();
         assert_eq!((signals.bandwidth, signals.in_flight), (INFINITE, INFINITE));
