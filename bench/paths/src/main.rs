@@ -5,7 +5,8 @@
 //! s2n-quic is in it. `bench-paths only STACK ...`: the same of one of them.
 //! `bench-paths watch STACK CONTROL RATE ROUND-TRIP QUEUE LOSS LATE MILLISECONDS [SEED]`: one path, as the sender sees it.
 //! `bench-paths qlog FOLDER CONTROL RATE ROUND-TRIP QUEUE LOSS LATE MILLISECONDS [SEED]`: what the sender of such a path writes.
-//! `bench-paths goals FIRST LAST [RATE-AT-MOST]`: what transfers of ours are held to; each seed is a path, 384 are all of them.
+//! `bench-paths goals FIRST LAST [RATE-AT-MOST [LOSS]]`: what transfers of ours are held to; each seed is a path, 384 are all of them.
+//! With hundredths of loss only the paths that lose so much, and each of them is named.
 //! `bench-paths seeds FIRST LAST [STEP]`: each seed is a path of its own; every byte is checked, and the worst are named.
 //! `bench-paths fairness CONTROL RATE ROUND-TRIP QUEUE SEEDS`: what two connections make of one path.
 //! `bench-paths two CONTROL RATE ROUND-TRIP QUEUE MILLISECONDS UNTIL [SEED]`: the same in the course of time.
@@ -65,19 +66,22 @@ fn qlog(arguments: &[String]) {
     }
 }
 
-/// `goals FIRST LAST [RATE-AT-MOST]`: which goals are missed where.
+/// `goals FIRST LAST [RATE-AT-MOST [LOSS]]`: which goals are missed where.
 fn look_at_goals(arguments: &[String]) {
     let number = |index: usize| arguments[index].parse::<u64>().expect("a number");
     let most = if arguments.len() > 2 { number(2) } else { u64::MAX };
+    let loss = arguments.get(3).map(|text| text.parse::<f64>().expect("hundredths"));
+    let is_asked = |cell: &Cell| cell.rate <= most && loss.is_none_or(|loss| cell.loss == loss);
     let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for seed in (number(0)..=number(1)).filter(|seed| goals::cell(*seed).rate <= most) {
+    for seed in (number(0)..=number(1)).filter(|seed| is_asked(&goals::cell(*seed))) {
         for control in [Control::Cubic, Control::Bbr] {
             for verdict in goals::judge(seed, control) {
                 let (met, all) = counts.entry(verdict.goal).or_default();
                 *met += u64::from(verdict.is_met);
                 *all += 1;
-                if !verdict.is_met {
-                    println!("missed: {}: {}", verdict.goal, verdict.words);
+                if !verdict.is_met || loss.is_some() {
+                    let verb = if verdict.is_met { "met" } else { "missed" };
+                    println!("{verb}: {}: {}", verdict.goal, verdict.words);
                 }
             }
         }
