@@ -36,10 +36,15 @@ pub(crate) fn decode(datagram: &mut Bytes) -> Result<StreamId, Violation> {
     VarInt::new(4 * quarter).map(StreamId::from_varint).ok_or(Violation::Datagram)
 }
 
+/// Bytes of the datagrams of one exchange that wait to be read: as much as a turn of the transport brings.
+pub(crate) const MAX_WAITING: usize = 128 << 10;
+
 /// The datagrams of one exchange that wait to be read.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     waiting: VecDeque<Bytes>,
+    /// Their bytes.
+    bytes: usize,
     /// Whether the application was told, and has not read to the end since.
     is_announced: bool,
     counts: DatagramCounts,
@@ -55,24 +60,34 @@ pub struct DatagramCounts {
 }
 
 impl Inbox {
-    /// One more. Of more than `most` the oldest gives way, as it would on a network. Whether the application is to be told.
+    /// One more. Of more than `most`, or of more bytes than may wait, the oldest give way, as they would on a network. Whether the
+    /// application is to be told.
     pub(crate) fn push(&mut self, content: Bytes, most: usize) -> bool {
         self.counts.received += 1;
-        if self.waiting.len() >= most {
-            self.waiting.pop_front();
+        if most == 0 {
+            self.counts.dropped += 1;
+            return false;
+        }
+        while self.waiting.len() >= most || self.bytes + content.len() > MAX_WAITING && !self.waiting.is_empty() {
+            self.take();
             self.counts.dropped += 1;
         }
-        if most > 0 {
-            self.waiting.push_back(content);
-        }
-        most > 0 && !core::mem::replace(&mut self.is_announced, true)
+        self.bytes += content.len();
+        self.waiting.push_back(content);
+        !core::mem::replace(&mut self.is_announced, true)
     }
 
     /// The oldest.
     pub(crate) fn pop(&mut self) -> Option<Bytes> {
-        let content = self.waiting.pop_front();
+        let content = self.take();
         self.is_announced &= content.is_some();
         content
+    }
+
+    fn take(&mut self) -> Option<Bytes> {
+        let content = self.waiting.pop_front()?;
+        self.bytes -= content.len();
+        Some(content)
     }
 
     /// What has become of them.
@@ -144,6 +159,11 @@ mod tests {
         let kept: Vec<u8> = core::iter::from_fn(|| inbox.pop()).map(|bytes| bytes[0]).collect();
         assert_eq!(kept, [2, 3, 4]);
         assert_eq!(inbox.counts(), DatagramCounts { received: 5, dropped: 2 });
+        // Nor do few large ones hold more than so many bytes.
+        let mut large = Inbox::default();
+        (0..100).for_each(|byte| _ = large.push(Bytes::from(alloc::vec![byte; MAX_WAITING / 4 + 1]), 1000));
+        let kept: Vec<u8> = core::iter::from_fn(|| large.pop()).map(|bytes| bytes[0]).collect();
+        assert_eq!((kept, large.counts().dropped, large.bytes), (alloc::vec![97, 98, 99], 97, 0));
         assert!(inbox.push(Bytes::from_static(b"x"), 3), "told again after it was read to the end");
         let mut none = Inbox::default();
         assert!(!none.push(Bytes::from_static(b"x"), 0));

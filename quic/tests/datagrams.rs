@@ -33,6 +33,8 @@ struct Host {
     wants_bulk: bool,
     bulk_read: u64,
     closed: Vec<quic::CloseReason>,
+    /// Packets of its largest batch.
+    most_segments: usize,
 }
 
 impl Host {
@@ -50,6 +52,7 @@ impl Host {
             wants_bulk: false,
             bulk_read: 0,
             closed: Vec::new(),
+            most_segments: 0,
         }
     }
 
@@ -146,7 +149,9 @@ impl Machine for Host {
 
     fn transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
         self.run();
-        self.endpoint.transmit(now, buffer)
+        let transmit = self.endpoint.transmit(now, buffer)?;
+        self.most_segments = self.most_segments.max(transmit.segments());
+        Some(transmit)
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -252,6 +257,31 @@ fn over_a_bad_path_each_arrives_once_or_not_at_all_and_its_fate_is_told() {
         assert!((COUNT / 25..COUNT / 4).contains(&lost), "{lost} of {COUNT} are lost, and not sent again");
         assert!(size < 1000 || pair.client().refusals > 0, "there was more than the path takes");
         assert!(pair.client().closed.is_empty() && pair.server().closed.is_empty());
+    }
+}
+
+/// Datagrams of one size leave in batches of packets of one size, though they leave a rest in each packet; also beside others of another size,
+/// and beside a stream.
+#[test]
+fn datagrams_that_are_alike_leave_in_batches() {
+    for (size, most) in [(64, 700), (500, 700), (1000, 700), (1150, 700)] {
+        let mut pair = Pair::new(7, link(), [config(65_535), config(65_535)], |client| {
+            client.to_send = (most, size);
+        });
+        pair.run(5000);
+        let segments = pair.client().most_segments;
+        // The queue has room for 64 KiB and 256 datagrams: of the smallest that is a dozen packets.
+        assert!(segments >= 8, "{segments} packets of datagrams of {size} bytes in the largest batch");
+        assert_eq!(pair.server().read.len() as u64, most, "{size}");
+        assert!(pair.server().read.iter().all(|datagram| datagram.len() == size));
+        let mut beside = Pair::new(8, limited(), [config(65_535), config(65_535)], |client| {
+            (client.to_send, client.wants_bulk) = ((most, size), true);
+        });
+        beside.run(5000);
+        let stats = beside.client().connection().datagram_stats();
+        assert_eq!((stats.sent, stats.dropped_unsent), (most, 0));
+        assert!(beside.server().bulk_read > 1_000_000, "{} bytes beside them", beside.server().bulk_read);
+        assert!(beside.client().closed.is_empty() && beside.server().closed.is_empty());
     }
 }
 

@@ -19,6 +19,9 @@ const MAX_BATCH: usize = 65_000;
 /// The most segments of one batch: what the oldest kernels with GSO take.
 const MAX_SEGMENTS: usize = 64;
 
+/// By less than this a segment of full size is smaller than what the path carries: what is sealed is whole blocks of the cipher.
+const BLOCK: usize = 16;
+
 /// A window of so many datagrams has room for an MTU probe among data.
 const WIDE_WINDOW: usize = 64;
 
@@ -49,10 +52,12 @@ impl Connection {
         {
             return Some(transmit);
         }
-        let (mut segment_size, most) = match self.owed_probes() {
+        let owed = self.owed_probes();
+        let (mut segment_size, most) = match owed {
             0 => (self.segment_size(), MAX_SEGMENTS),
             owed => (Self::probe_size(self.segment_size()), owed),
         };
+        let sent = self.datagrams.as_ref().map_or(0, |datagrams| datagrams.sent());
         let mut len = 0;
         for segment in 0..most {
             if len + segment_size > buffer.len().min(MAX_BATCH) {
@@ -64,10 +69,17 @@ impl Connection {
                 break;
             }
             len += written;
-            // Segments of a batch are of one size, so a shorter one is the last.
+            // Segments of a batch are of one size, so a shorter one is the last; but the first says which size that is, where the
+            // application's datagrams leave each packet with the same rest.
             if written < segment_size {
-                segment_size = if segment == 0 { written } else { segment_size };
-                break;
+                let is_first = segment == 0;
+                segment_size = if is_first { written } else { segment_size };
+                if !is_first
+                    || owed > 0
+                    || !self.datagrams.as_ref().is_some_and(|datagrams| datagrams.goes_on_alike(sent))
+                {
+                    break;
+                }
             }
         }
         if len == 0 {
@@ -152,11 +164,16 @@ impl Connection {
 
     /// A datagram of `len` bytes is complete, or there is none.
     fn filled(&mut self, len: usize, constraint: Constraint) -> usize {
-        if len == 0 && constraint == Constraint::None {
+        if len == 0 && constraint == Constraint::None && !self.has_waiting_datagrams() {
             self.recovery.on_application_limited();
         }
         self.paths.in_use.amplification.on_datagram_sent(len);
         len
+    }
+
+    /// Whether the application's datagrams wait, for which the last segment of a batch had no room.
+    fn has_waiting_datagrams(&self) -> bool {
+        self.datagrams.as_ref().is_some_and(|datagrams| datagrams.wants_to_send())
     }
 
     /// The packet of a datagram that holds no other: nearly all that a connection sends, so it has code of its own, in which
@@ -195,13 +212,15 @@ impl Connection {
     ) -> usize {
         // RFC 9000 section 12.2-4: the same for all packets of a datagram.
         let destination = self.peer_ids.active();
+        // A segment may be smaller than what the path is known to carry.
+        let is_small = IS_ALONE && room.len() + BLOCK <= self.paths.in_use.datagram_size();
         let Some(begun) = self.begin_packet(turn.now, room, id, destination) else { return 0 };
         let Ok(mut packet) = begun.payload(room, &mut turn.scratch.sent) else { return 0 };
         if permission == Permission::All && self.spaces.get(id).expect(HAS_SPACE).probes > 0 {
             self.request_probe_content(turn.now, id);
         }
         *needs_padding |= self.fill_frames(turn.now, turn.random, &mut packet, permission);
-        if id == PacketNumberSpace::ApplicationData && packet.remaining() == 0 {
+        if id == PacketNumberSpace::ApplicationData && packet.remaining() == 0 && !is_small {
             self.paths.in_use.mtu.on_full_datagram();
         }
         let overhead = begun.overhead();

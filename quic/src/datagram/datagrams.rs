@@ -132,6 +132,17 @@ impl Datagrams {
         streams.fill(packet);
     }
 
+    /// Whether one that is as long as the last of those that were sent waits, and since `sent` some were: the packet that was written had no
+    /// room for it, and the next will be like that packet.
+    pub(crate) fn goes_on_alike(&self, sent: u64) -> bool {
+        self.sending.sent > sent && self.sending.goes_on_alike()
+    }
+
+    /// How many were sent.
+    pub(crate) const fn sent(&self) -> u64 {
+        self.sending.sent
+    }
+
     /// When [`on_timeout`](Datagrams::on_timeout) is to be called.
     pub(crate) const fn deadline(&self) -> Option<Instant> {
         self.sending.deadline()

@@ -107,6 +107,8 @@ pub(crate) struct SendQueue {
     fates: VecDeque<(DatagramId, DatagramFate)>,
     // A datagram was refused for want of room.
     was_refused: bool,
+    // Bytes of the one that was written last.
+    last_len: usize,
     /// How many were sent.
     pub sent: u64,
     /// How many were dropped unsent.
@@ -176,9 +178,15 @@ impl SendQueue {
                 None => packet.record_unremembered(),
             }
             self.sent += 1;
+            self.last_len = front.data.len();
             self.remove(0, None);
         }
         false
+    }
+
+    /// Whether the next is as long as the one that was written last.
+    pub(crate) fn goes_on_alike(&self) -> bool {
+        self.waiting.front().is_some_and(|front| front.data.len() == self.last_len)
     }
 
     /// When [`expire`](SendQueue::expire) is to be called.
