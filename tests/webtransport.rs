@@ -46,6 +46,7 @@ async fn serve(request: Request, reply: Reply) -> Result<(), Error> {
         }
         "/holds" => return hold_all(request.accept().await?).await,
         "/count" => return count_all(request.accept().await?).await,
+        "/exports" => return export_all(request.accept().await?).await,
         "/late" => {
             let session = request.accept().await?;
             // The stop has come by the time that the stream is taken.
@@ -112,6 +113,19 @@ async fn count_all(session: Session) -> Result<(), Error> {
             of_all.dropped_unread,
         ];
         send.write_all(counts.map(|count| count.to_string()).join(" ")).await?;
+        send.finish()?;
+    }
+    Ok(())
+}
+
+/// Says on each stream what it exports for the label, the context and the length that it is told there, with spaces between them.
+async fn export_all(session: Session) -> Result<(), Error> {
+    while let Ok((mut send, mut receive)) = session.accept_bidirectional().await {
+        let asked = String::from_utf8(receive.read_to_end(1000).await?).unwrap();
+        let [label, context, len] = asked.split(' ').collect::<Vec<_>>().try_into().unwrap();
+        let mut out = vec![0; len.parse().unwrap()];
+        session.export(label.as_bytes(), context.as_bytes(), &mut out)?;
+        send.write_all(out).await?;
         send.finish()?;
     }
     Ok(())

@@ -18,6 +18,11 @@ impl<'a> OverQuic<'a> {
         OverQuic { connection, now }
     }
 
+    /// The connection's TLS session: what it has agreed on, and its exporter.
+    pub fn tls_session(&self) -> &tls::Session {
+        self.connection.session()
+    }
+
     /// What has become of all datagrams of the connection.
     pub fn datagram_stats(&self) -> DatagramStats {
         self.connection.datagram_stats()

@@ -8,7 +8,7 @@ use h3::{OverQuic, Transport};
 use http::exchange::DatagramError;
 use quic::{Connection, DatagramStats, Stats, WhenFull};
 use runtime::Handle;
-use webtransport::{Closed, OpenError, ReadStream, SessionStats, Sessions, StreamError};
+use webtransport::{Closed, OpenError, ReadStream, SessionStats, Sessions, StreamError, exporter};
 
 /// RFC 9114 section 8.1.
 const H3_NO_ERROR: VarInt = VarInt::from_u32(0x100);
@@ -200,6 +200,22 @@ impl Carrier<'_, '_> {
             Carrier::Http3(_, _, transport) => transport.datagram_stats(),
             Carrier::Raw(_, transport, _) => transport.datagram_stats(),
         }
+    }
+
+    /// Fills `out` with keys that only the two ends of a session know; without HTTP the connection is the session.
+    ///
+    /// draft-ietf-webtrans-http3 section 4.8-1.
+    pub(crate) fn export(self, session: StreamId, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), Error> {
+        match self {
+            Carrier::Http3(_, _, transport) => {
+                let whole = exporter::context(session, label, context).ok_or_else(|| {
+                    Error::Message("the label has to have 1 to 255 bytes, and the context at most 255".into())
+                })?;
+                transport.tls_session().export(exporter::LABEL, &whole, out)
+            }
+            Carrier::Raw(_, transport, _) => transport.session().export(label, context, out),
+        }
+        .map_err(Error::message)
     }
 
     /// What a session has done so far.

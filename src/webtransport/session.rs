@@ -61,6 +61,8 @@ impl Session {
     ) -> Session {
         // What comes on the request's stream from now on is the session's; to the exchange there is nothing more to read.
         exchange.mailbox().on_event(Event::Finished);
+        // Whoever answers it learns by the session how that ended, also where the connection ends right behind it.
+        exchange.mailbox().look_after_end();
         Session { shared: Rc::new(Shared { door, id, exchange, url, protocol }) }
     }
 
@@ -88,6 +90,21 @@ impl Session {
     /// Who the other end is, if that was asked and proved: the client of a server that asks for certificates.
     pub fn peer_identity(&self) -> Option<&Arc<PeerIdentity>> {
         self.shared.exchange.peer().identity.as_ref()
+    }
+
+    /// Fills `out` with keys for other uses, which only the two ends of this session know: the same at both, for the same label and context
+    /// and as many bytes. Another session on the same connection has others. The label has 1 to 255 bytes, the context at most 255. Without HTTP this is
+    /// TLS's exporter (RFC 9846 section 7.5), whose labels have at most 249 bytes and a context of any length.
+    ///
+    /// # Errors
+    /// The label, the context or `out` is too long (for `out` that is 255 digests of the cipher suite), or the session is over.
+    pub fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), Error> {
+        if self.shared.is_over() {
+            return Err(self.shared.error());
+        }
+        let Shared { door, id, .. } = &*self.shared;
+        let exported = work(&**door, |carrier| carrier.export(*id, label, context, out));
+        exported.unwrap_or_else(|| Err(self.shared.error()))
     }
 
     /// Where the other end was when the session began.

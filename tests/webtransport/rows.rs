@@ -1,7 +1,7 @@
 //! The rows W-2, W-4, W-6 to W-9, W-12 and W-14 of the acceptance, each over HTTP/3 and without it where both have it.
 
 use crate::support::{Authority, identity};
-use crate::{PATIENCE, count_all, default, echo_all, hold_all, serve, there_and_back};
+use crate::{PATIENCE, count_all, default, echo_all, export_all, hold_all, serve, there_and_back};
 use posthaste::trace::{Trace, TraceConsumer};
 use posthaste::{
     Bytes, Client, ClientBuilder, ClientTrust, DatagramError, Error, Handle, Identity, KeyLog, Roots, Server,
@@ -28,6 +28,7 @@ fn listening(server: Identity) -> ServerBuilder {
         .session_protocol(PROTOCOL, echo_all)
         .session_protocol("count/1", count_all)
         .session_protocol("hold/1", hold_all)
+        .session_protocol("export/1", export_all)
 }
 
 async fn open(client: &Client, by_http: bool, at: impl ToString) -> Result<Session, Error> {
@@ -420,6 +421,102 @@ fn w9_figures_records_and_secrets() {
         assert!(records.0.load(Ordering::Relaxed) > before);
         assert_eq!(session.remote(), at);
         client.close().await;
+        Ok(())
+    });
+}
+
+/// Who closes a session, and then its connection at once, as browsers do, is heard with code and message, also where both have come by the time
+/// that the other end looks.
+#[test]
+fn w10_a_close_is_heard_though_the_connection_ends_right_behind_it() {
+    let server = Identity::development(&[]).unwrap();
+    let roots = Roots::from_pem(server.certificate_pem().as_bytes()).unwrap();
+    let (heard, hears) = std::sync::mpsc::channel();
+    let (looks_away, looked_away) = std::sync::mpsc::channel();
+    let (go_on, goes_on) = std::sync::mpsc::channel::<()>();
+    let server = Server::builder(server).listen("127.0.0.1:0".parse().unwrap()).name("*").webtransport(&default());
+    let parts = Arc::new((Mutex::new(heard), Mutex::new(looks_away), Mutex::new(goes_on)));
+    let workers = server.start_workers(1, move |request, reply| {
+        let parts = parts.clone();
+        async move {
+            let Ok(request) = posthaste::SessionRequest::new(request, reply) else { panic!("nothing else is asked") };
+            let session = request.accept().await?;
+            session.read_datagram().await?;
+            // From now on this thread does nothing, until all has come.
+            parts.1.lock().unwrap().send(()).expect("the client waits");
+            parts.2.lock().unwrap().recv().expect("the client says when");
+            let end = session.closed().await;
+            parts.0.lock().unwrap().send(end).expect("the test waits");
+            Ok::<(), Error>(())
+        }
+    });
+    let workers = workers.unwrap();
+    let at = workers.addresses()[0];
+    posthaste::run(|handle: Handle| async move {
+        let client = builder(&roots).build(&handle);
+        let session = open(&client, true, at).await?;
+        let sent = |session: &Session| session.transport_stats().map_or(u64::MAX, |stats| stats.packets_sent);
+        let leave = async |session: &Session, before: u64| {
+            while sent(session) <= before {
+                runtime::executor::yield_now().await;
+            }
+        };
+        let before = sent(&session);
+        session.send_datagram(b"look away").unwrap();
+        leave(&session, before).await;
+        looked_away.recv_timeout(PATIENCE).expect("it does");
+        let before = sent(&session);
+        session.close(99, "from the page");
+        leave(&session, before).await;
+        session.break_off("done");
+        runtime::executor::yield_now().await;
+        client.close().await;
+        go_on.send(()).expect("the server waits");
+        Ok::<(), Error>(())
+    })
+    .unwrap()
+    .unwrap();
+    let end = hears.recv_timeout(PATIENCE).expect("the server tells").unwrap();
+    assert_eq!((end.code, end.reason.as_str(), end.by_peer), (99, "from the page", true));
+}
+
+/// What both ends of a session know and nobody else.
+///
+/// draft-ietf-webtrans-http3 section 4.8-1.
+#[test]
+fn both_ends_of_a_session_export_the_same_keys() {
+    each_way(async |roots, at, by_http, handle| {
+        let client = builder(&roots).build(&handle);
+        let (protocol, path) = ("export/1", "/exports");
+        let ask = async || match by_http {
+            true => client.webtransport(&format!("https://{at}{path}")).connect().await,
+            false => client.open_session(protocol, &at.to_string()).await,
+        };
+        let (one, other) = (ask().await?, ask().await?);
+        let exported = |session: &Session, label: &[u8], context: &[u8], len: usize| {
+            let mut out = vec![0; len];
+            session.export(label, context, &mut out).map(|()| out)
+        };
+        let mut known = Vec::new();
+        for session in [&one, &other] {
+            for (label, context, len) in [("label", "context", 32), ("label", "", 32), ("other", "context", 500)] {
+                let ours = exported(session, label.as_bytes(), context.as_bytes(), len)?;
+                let asked = format!("{label} {context} {len}");
+                assert_eq!(there_and_back(session, asked.into_bytes()).await?, ours, "{label} {context}");
+                assert!(!known.contains(&ours), "of this session, this label and this context alone");
+                known.push(ours);
+            }
+        }
+        // No key is like the beginning of another.
+        assert_ne!(exported(&one, b"label", b"context", 33)?[..32], known[0]);
+        for (label, context, len) in [(&[b'x'; 256][..], &[][..], 32), (b"x", &[], 100_000)] {
+            assert!(exported(&one, label, context, len).is_err(), "{} {len}", label.len());
+        }
+        if by_http {
+            assert!(exported(&one, b"", b"", 32).is_err() && exported(&one, b"x", &[0; 256], 32).is_err());
+        }
+        one.close(0, "");
+        assert!(matches!(exported(&one, b"label", b"", 32), Err(Error::SessionClosed { .. })));
         Ok(())
     });
 }

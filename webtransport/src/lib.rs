@@ -27,7 +27,7 @@
 //!
 //! It opens no sockets and has no clock: the crate `posthaste` has async sessions on top of it.
 //! Read the files in this order: `codes`, `violation`, `version`, `protocols`, `config`, `flow`, `capsules`, `event`, `stream`, `session`,
-//! `early`, and the conductor `sessions`.
+//! `exporter`, `early`, and the conductor `sessions`.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -40,6 +40,7 @@ pub mod codes;
 mod config;
 mod early;
 mod event;
+pub mod exporter;
 mod flow;
 pub mod protocols;
 mod session;

@@ -4,7 +4,7 @@
 
 mod support;
 
-use base::Direction;
+use base::{Direction, Side, StreamId, VarInt};
 use posthaste_webtransport::{Closed, Config, Event, SessionEvent};
 use support::{Act, Pair};
 
@@ -46,6 +46,84 @@ fn m19_sessions_that_come_and_go_leave_nothing() {
     let reserved = (config.initial_max_data, [config.max_streams_bidi, config.max_streams_uni]);
     assert_eq!((pair.server.wire.extended, pair.server.wire.extended_streams), reserved);
     assert_eq!((pair.client.wire.extended, pair.client.wire.extended_streams), reserved);
+}
+
+/// M19: a peer that opens streams ahead of a session and gives them up, as often as it likes, fills nothing: neither the places nor the bytes
+/// of those that may wait.
+#[test]
+fn m19_early_streams_that_are_given_up_leave_their_room() {
+    let config = Config { max_early_streams: 2, max_early_data: 100, ..Config::default() };
+    let mut pair = Pair::new(&config);
+    let session = pair.client.ask().unwrap();
+    let request: Vec<Act> = std::mem::take(&mut pair.client.wire.acts);
+    let early = |index: u64, direction: Direction| {
+        // The first of each kind are the request and the streams of HTTP/3.
+        let id = StreamId::new(Side::Client, direction, 3 + index).unwrap();
+        let signal = if direction == Direction::Bidirectional { 0x41 } else { 0x54 };
+        (id, Act::Data(id, [&[0x40, signal, session.value() as u8][..], &[7; 80]].concat()))
+    };
+    // Whoever opens a stream opens those before it, of which nothing has come.
+    pair.server.hear(&Act::Data(session, Vec::new()));
+    for index in 0..10_000 {
+        for direction in [Direction::Bidirectional, Direction::Unidirectional] {
+            let (id, data) = early(index, direction);
+            pair.server.hear(&data);
+            assert_eq!(pair.server.sessions.counts(), (0, 0, 1), "{index}");
+            pair.server.hear(&Act::Reset(id, 0, 83));
+            assert_eq!(pair.server.sessions.counts(), (0, 0, 0), "{index}");
+        }
+        pair.server.wire.forget();
+    }
+    // There is room for the one that is meant.
+    let (id, data) = early(10_000, Direction::Unidirectional);
+    pair.server.hear(&data);
+    request.iter().for_each(|act| pair.server.hear(act));
+    pair.server.accept_session(session).unwrap();
+    assert_eq!(pair.server.accept(session, Direction::Unidirectional), Some(id));
+    assert_eq!(pair.server.read(id).0, [7; 80]);
+}
+
+/// M19: sessions that are asked for, given streams and datagrams in advance, and refused or given up before they begin: nothing of them is left,
+/// nothing was set aside for them, and what came for them is not wanted.
+#[test]
+fn m19_sessions_that_never_begin_take_what_came_for_them() {
+    let config = Config::default();
+    let mut pair = Pair::new(&config);
+    for round in 0..3000_u64 {
+        let session = pair.client.ask().unwrap();
+        let request: Vec<Act> = std::mem::take(&mut pair.client.wire.acts);
+        let mut session_number = Vec::new();
+        base::writer::push_varint(&mut session_number, VarInt::new(session.value()).unwrap());
+        let streams = [0, 1, 2].map(|place| {
+            let id = StreamId::new(Side::Client, Direction::Unidirectional, (1 << 18) + 3 * round + place).unwrap();
+            pair.server.hear(&Act::Data(id, [&[0x40, 0x54][..], &session_number, b"early"].concat()));
+            id
+        });
+        let mut quarter = Vec::new();
+        base::writer::push_varint(&mut quarter, VarInt::new(session.value() / 4).unwrap());
+        pair.server.hear(&Act::Datagram([&quarter[..], b"early"].concat()));
+        request.iter().for_each(|act| pair.server.hear(act));
+        if round % 2 == 0 {
+            pair.server.with(|sessions, http, wire| {
+                sessions.on_refused(http, wire, session);
+                http.send_response(wire, session, &http::ResponseHead::new(http::Status::NOT_FOUND), true).unwrap();
+            });
+        } else {
+            pair.server.hear(&Act::Reset(session, 0x10c, 0));
+        }
+        assert_eq!(pair.server.sessions.counts(), (0, 0, 0), "{round}");
+        for id in streams {
+            assert!(pair.server.wire.log.iter().any(|act| matches!(act, Act::Stop(of, _) if *of == id)), "{round}");
+        }
+        pair.server.take_events();
+        pair.client.hear(&Act::Reset(session, 0x10c, 0));
+        pair.client.take_events();
+        pair.client.wire.acts.clear();
+        pair.server.wire.acts.clear();
+        [&mut pair.client, &mut pair.server].into_iter().for_each(|end| end.wire.forget());
+    }
+    assert_eq!((pair.server.wire.extended, pair.server.wire.extended_streams), (0, [0, 0]));
+    assert!(pair.server.wire.closed.is_none());
 }
 
 /// draft-ietf-webtrans-http3 section 4.6-5: of datagrams that are faster than their session the newest few wait.

@@ -177,6 +177,30 @@ fn ends_without_a_word_and_messages_that_are_long() {
     assert_eq!((pair.client.sessions.counts(), pair.server.sessions.counts()), ((0, 0, 0), (0, 0, 0)));
 }
 
+/// A session that this side has closed is heard of no more, while the other end's answer is waited for: not of datagrams that are still on
+/// their way, and not of streams that could be opened.
+#[test]
+fn what_is_over_is_heard_of_no_more() {
+    let mut pair = Pair::new(&Config::default());
+    let session = pair.session();
+    pair.client.wire.may_open = [0; 2];
+    for direction in [Direction::Bidirectional, Direction::Unidirectional] {
+        assert!(pair.client.with(|s, http, wire| s.open(http, wire, session, direction)).is_err());
+    }
+    pair.client.take_events();
+    pair.client.close(session, 3, "enough");
+    let end = Closed::Here { code: 3, reason: "enough".into() };
+    assert_eq!(pair.client.take_events(), [closed(session, end)]);
+    pair.client.hear(&Act::Datagram(vec![session.value() as u8 / 4, 1, 2, 3]));
+    for direction in [Direction::Bidirectional, Direction::Unidirectional] {
+        pair.client.with(|sessions, _, _| sessions.on_streams_available(direction));
+    }
+    pair.client.with(|sessions, _, _| sessions.on_datagrams_changed());
+    assert_eq!(pair.client.take_events(), []);
+    pair.run();
+    assert_eq!((pair.client.take_events(), pair.client.sessions.counts()), (vec![], (0, 0, 0)));
+}
+
 /// M20: a close returns at once though the other end takes nothing, and what is left of it can be given up.
 #[test]
 fn m20_a_close_waits_for_nobody() {

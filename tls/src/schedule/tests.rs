@@ -217,6 +217,23 @@ fn a_plain_handshake() {
     });
 }
 
+/// The exporter of that handshake: values computed by hand, with HKDF in another language, for a label and no context, and for a session
+/// of WebTransport (draft-ietf-webtrans-http3 section 4.8).
+/// RFC 9846 section 7.5-1.
+#[test]
+fn what_a_plain_handshake_exports() {
+    let secret = Secret::new(&hex(PLAIN_EXPORTER));
+    let mut sample = [0; 32];
+    export(suite(), &secret, b"EXPORTER-sample", &[], &mut sample);
+    assert_eq!(sample, *hex("dc48f4afb732b623c0bee716e3d122a8d47b688e608e160cd28e6c434efa14b8"));
+    // Longer than one digest; the session's number, then label and context with their lengths.
+    let mut of_session = [0; 48];
+    let context = hex("00000000000000040673616d706c6503010203");
+    export(suite(), &secret, b"EXPORTER-WebTransport", &context, &mut of_session);
+    let expected = "70bbefc0f9e3e117bbe92474f58e351f343b7b4074cfb6eb3095b29f32ed3f5f9f21253ec089d1404d7c88117bae4118";
+    assert_eq!(of_session, *hex(expected));
+}
+
 #[test]
 fn after_a_retry() {
     let mut transcript = Transcript::after_retry(suite(), &hex(RETRY_CLIENT_HELLO));

@@ -55,7 +55,7 @@ impl Sessions {
             refuse(http, transport, stream, codes::SESSION_GONE);
             return self.breach(http, transport, id, violation);
         }
-        self.tell(id, SessionEvent::Incoming(direction));
+        self.tell_unless_over(id, SessionEvent::Incoming(direction));
         self.count(http, transport, stream);
         if let Some(code) = stopped {
             self.on_stopped(http, transport, stream, code);
@@ -143,7 +143,7 @@ impl Sessions {
             exchange::Event::Body => self.read_capsules(http, transport, id),
             exchange::Event::Finished => self.on_finished(http, transport, id),
             exchange::Event::Writable => self.flush(http, transport, id),
-            exchange::Event::Datagram => self.tell(id, SessionEvent::Datagram),
+            exchange::Event::Datagram => self.tell_unless_over(id, SessionEvent::Datagram),
             // Nothing more of this side is taken: what waits is of no use, and the end of the other end's may still come.
             exchange::Event::Stopped(reason) => self.on_broken(http, transport, id, *reason),
             exchange::Event::Reset(reason) => self.on_broken(http, transport, id, *reason),
@@ -222,7 +222,7 @@ impl Sessions {
             let Some(said) = session.incoming.next(&mut bytes)? else { return Ok(()) };
             match said {
                 // What is said of a session that this side has closed means nothing any more, but for the end.
-                Said::Drain if session.phase == Phase::Open => self.tell(id, SessionEvent::Draining),
+                Said::Drain => self.tell_unless_over(id, SessionEvent::Draining),
                 Said::Max(kind, limit) => self.on_raised(id, kind, limit)?,
                 Said::Close { code, reason } => {
                     session.is_closed_there = true;
@@ -232,7 +232,7 @@ impl Sessions {
                         self.flush(http, transport, id);
                     }
                 }
-                Said::Drain | Said::Blocked => {}
+                Said::Blocked => {}
             }
         }
     }
@@ -252,7 +252,7 @@ impl Sessions {
             Kind::Unidirectional => Direction::Unidirectional,
         };
         if session.take_wish(direction) {
-            self.tell(id, SessionEvent::CanOpen(direction));
+            self.tell_unless_over(id, SessionEvent::CanOpen(direction));
         }
         Ok(())
     }

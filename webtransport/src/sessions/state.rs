@@ -136,8 +136,16 @@ impl Sessions {
         (theirs.wants_flow_control() && own.wants_flow_control()).then(|| (list(theirs), list(own)))
     }
 
+    /// How a session ends.
     pub(super) fn tell(&mut self, session: StreamId, event: SessionEvent) {
         self.events.push_back(Event::Session(session, event));
+    }
+
+    /// Whatever else happens to it. Of a session that is over nothing is heard, also while its stream is still there.
+    pub(super) fn tell_unless_over(&mut self, id: StreamId, event: SessionEvent) {
+        if self.sessions.get(&id).is_some_and(|session| session.phase != Phase::Over) {
+            self.tell(id, event);
+        }
     }
 
     /// Takes a session out if it is over and its stream has ended both ways.
@@ -160,7 +168,7 @@ impl Sessions {
         let waiting: Vec<StreamId> = self.sessions.keys().copied().collect();
         for id in waiting {
             if self.sessions.get_mut(&id).is_some_and(|session| session.take_wish(direction)) {
-                self.tell(id, SessionEvent::CanOpen(direction));
+                self.tell_unless_over(id, SessionEvent::CanOpen(direction));
             }
         }
     }
