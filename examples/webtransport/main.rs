@@ -1,7 +1,10 @@
 //! WebTransport: a page with an echo and a small chat, and the sessions behind both. The page needs no build step.
 //!
-//! `cargo run --example webtransport`, then open the address that it prints. The certificate is a development one: the browser warns
+//! `cargo run --example webtransport`, then open the address that it prints in two windows of a browser. The certificate is a development one: the browser warns
 //! about the page, and takes the sessions by the certificate's hash.
+
+#[path = "../common/mod.rs"]
+mod common;
 
 use posthaste::{
     Bytes, Error, Handle, Identity, ReceiveStream, Reply, Request, SendStream, Server, Session, SessionRequest,
@@ -22,7 +25,6 @@ type Room = Rc<RefCell<Vec<Session>>>;
 pub(crate) fn main() -> Result<(), Error> {
     posthaste::run(|handle| async move {
         let server = start(&handle, Identity::development(&[])?)?;
-        println!("open https://{}", server.addresses()[0]);
         server.until_signal(Duration::from_secs(5)).await
     })?
 }
@@ -32,7 +34,8 @@ pub(crate) fn start(handle: &Handle, identity: Identity) -> Result<Server, Error
     let page = Bytes::from(include_str!("page.html").replace("HASH", &hash.join(",")).into_bytes());
     let (executor, room) = (handle.clone(), Room::default());
     Server::builder(identity)
-        .listen("127.0.0.1:4433".parse().expect("an address"))
+        .listen(common::address())
+        .on_listening(common::greet("/"))
         .tcp()
         .webtransport(&WebTransportLimits::default())
         .start(handle, move |request, reply| answer(executor.clone(), room.clone(), page.clone(), request, reply))

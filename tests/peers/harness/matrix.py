@@ -26,9 +26,14 @@ CERTIFICATE = {"wrong-name": "elsewhere", "expired": "expired"}
 def cells(foreign):
     pairs = [(client, "posthaste") for client in peers.CLIENTS if client != "posthaste"]
     pairs += [("posthaste", server) for server in peers.SERVERS if server != "posthaste"]
+    pairs = [pair for pair in pairs if pair[0] not in peers.THROUGH]
+    # Through a tunnel goes QUIC.
+    quic = [server for server in peers.SERVERS if server not in ("posthaste", "caddy-h1", "caddy-h2")]
+    through = [(client, server, case) for client in peers.THROUGH for server in quic for case in peers.THROUGH[client][0]]
     if foreign:
-        pairs = [(a, b) for a in peers.CLIENTS for b in peers.SERVERS if "posthaste" not in (a, b)]
-    return [(client, server, case) for client, server in pairs for case in peers.CASES]
+        clients = [client for client in peers.CLIENTS if client not in peers.THROUGH]
+        pairs, through = [(a, b) for a in clients for b in peers.SERVERS if "posthaste" not in (a, b)], []
+    return [(client, server, case) for client, server in pairs for case in peers.CASES] + through
 
 
 def reason_against(client, server, case):
@@ -77,8 +82,18 @@ class Run:
         if server == "aioquic-2":
             # It goes on with what its client likes best.
             environment["QUIC_VERSION"] = "2,1"
+        proxy = None
+        if client in peers.THROUGH:
+            proxy = peers.Proxy(self.work, running.port, peers.THROUGH[client][1])
+            environment |= {"PROXY": f"https://localhost:{proxy.port}", "PROXY_CA": str(self.work / "authority.pem")}
         status, said = peers.run_client(client, [f"https://{host}:{running.port}", str(roots), told], environment)
         failure = self.judge(case, status, said)
+        if proxy:
+            proxy.stop()
+            # The end of a tunnel may be lost on its way.
+            least = 0 if proxy.relay else 1
+            if failure is None and case not in cases.REFUSED and not least <= proxy.tunnels() <= 1:
+                failure = f"{proxy.tunnels()} tunnels instead of one"
         if not running.alive():
             failure = f"the server ended; {failure}; {' / '.join(running.lines[-5:])}"
         counted = running.connections - before
@@ -105,14 +120,22 @@ class Run:
             server.stop()
 
 
+# Title, which cells, and what a row is called.
+TABLES = (
+    ("Foreign clients against posthaste serve", lambda client, server: server == "posthaste", "{0}"),
+    ("posthaste get against foreign servers", lambda client, server: client == "posthaste", "{1}"),
+    ("The same through posthaste serve --proxy", lambda client, server: client == "posthaste-through", "{1}"),
+    ("And with loss on the way to the proxy", lambda client, server: client == "posthaste-through-lossy", "{1}"),
+    ("Foreign against foreign", lambda client, server: not client.startswith("posthaste") and server != "posthaste", "{0}>{1}"),
+)
+
+
 def show(results):
-    for title, ours in (("Foreign clients against posthaste serve", 1), ("posthaste get against foreign servers", 0), ("Foreign against foreign", None)):
+    for title, belongs, label in TABLES:
         rows = {}
         for (client, server, case), result in results.items():
-            pair = (client, server)
-            if (pair[ours] == "posthaste") if ours is not None else ("posthaste" not in pair):
-                row = f"{client}>{server}" if ours is None else pair[1 - ours]
-                rows.setdefault(row, {})[case] = result
+            if belongs(client, server):
+                rows.setdefault(label.format(client, server), {})[case] = result
         if not rows:
             continue
         columns = [case for case in peers.CASES if any(case in row for row in rows.values())]

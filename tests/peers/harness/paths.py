@@ -5,10 +5,8 @@ takes is printed, and quinn with itself is there to compare with.
 """
 
 import concurrent.futures
-import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -43,26 +41,9 @@ def paths():
     return found
 
 
-class Relay:
-    """A relay before a server, for one transfer."""
-
-    def __init__(self, port, settings):
-        self.child = subprocess.Popen(
-            [os.environ["RELAY"], f"127.0.0.1:{port}", *LINE.split(), *settings.split()],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )
-        self.port = int(self.child.stdout.readline().decode().rsplit(":", 1)[1])
-
-    def stop(self):
-        self.child.kill()
-        self.child.wait()
-        self.child.stdin.close()
-        self.child.stdout.close()
-
-
 def transfer(client, server, settings, case, roots):
     """How many seconds a transfer took, or what went wrong."""
-    relay = Relay(server.port, settings)
+    relay = peers.Relay(server.port, f"{LINE} {settings}")
     try:
         began = time.monotonic()
         arguments = [f"https://localhost:{relay.port}", roots, case]

@@ -19,6 +19,12 @@ CASES = [
 ]
 PATIENCE = 30
 READY = 20
+# What goes through a tunnel of ours: the cases, and the path between the client and the proxy. Where that loses, the server's own control of
+# congestion makes 10 MB a matter of half a minute.
+THROUGH = {
+    "posthaste-through": (["get-1k", "get-10m", "get-100x", "post-1m", "by-address", "untrusted"], ""),
+    "posthaste-through-lossy": (["get-1k", "get-100x", "post-1m"], "delay=20 rate=50000 loss=10 reordering=20"),
+}
 
 TRUSTS_ALL = "its example client judges no certificate"
 NO_TICKETS = "its program here makes one connection, and keeps no ticket"
@@ -52,6 +58,9 @@ CLIENTS = {
         "wrong-alpn": "always offers h3",
     },
     "posthaste": {"wrong-alpn": "always offers h3; see the servers"},
+    # The same through `serve --proxy`, by connect-udp: QUIC within QUIC.
+    "posthaste-through": {},
+    "posthaste-through-lossy": {},
 }
 SERVERS = {
     "aioquic": {},
@@ -85,6 +94,8 @@ def client_command(name):
         return [str(binaries / f"{name}-client")]
     if name == "quinn-hybrid":
         return [str(binaries / "quinn-client"), "--hybrid"]
+    if name in THROUGH:
+        return [sys.executable, str(HERE / "posthaste_client.py")]
     if name == "aioquic-2":
         return [sys.executable, str(HERE / "aioquic_client.py"), "--version-2"]
     if name == "chromium-h2":
@@ -217,6 +228,52 @@ class Server:
         return self.child.poll() is None
 
     def stop(self):
+        end(self.child)
+
+
+class Relay:
+    """A relay before a server: a path with these settings."""
+
+    def __init__(self, port, settings):
+        self.child = subprocess.Popen(
+            [os.environ["RELAY"], f"127.0.0.1:{port}", *settings.split()],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )
+        self.port = int(self.child.stdout.readline().decode().rsplit(":", 1)[1])
+
+    def stop(self):
+        self.child.kill()
+        self.child.wait()
+        self.child.stdin.close()
+        self.child.stdout.close()
+
+
+class Proxy:
+    """A proxy of ours that reaches one server, perhaps over a path with these settings, and writes down whom it has led there."""
+
+    def __init__(self, work, target, settings):
+        self.log = work / f"proxy-{time.monotonic_ns()}.log"
+        identity = ["--cert", str(work / "good.pem"), "--key", str(work / "good.key")]
+        allowed = ["--proxy", f"127.0.0.1:{target}", "--proxy", f"localhost:{target}"]
+        self.child = subprocess.Popen(
+            [os.environ["POSTHASTE"], "serve", *allowed, *identity, "--listen", "127.0.0.1:0", "--access-log", str(self.log)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )
+        found = re.search(r"127\.0\.0\.1:(\d+)", self.child.stdout.readline().decode())
+        if found is None:
+            end(self.child)
+            raise RuntimeError("the proxy does not listen")
+        self.relay = Relay(int(found.group(1)), settings) if settings else None
+        self.port = self.relay.port if self.relay else int(found.group(1))
+
+    def tunnels(self):
+        """How many have ended, by connect-udp, with 200."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return sum("CONNECT" in line and " 200 " in line for line in lines)
+
+    def stop(self):
+        if self.relay:
+            self.relay.stop()
         end(self.child)
 
 

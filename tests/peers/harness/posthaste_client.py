@@ -18,6 +18,8 @@ def run(url, ca, case):
         command = [os.environ["POSTHASTE"], "get", "--ca", ca]
         # Nothing is said of QUIC by what comes another way.
         command += [] if "BY_TCP" in os.environ else ["--http3-only"]
+        if "PROXY" in os.environ:
+            command += ["--proxy", os.environ["PROXY"], "--proxy-cacert", os.environ["PROXY_CA"]]
         if "QUIC_VERSION" in os.environ:
             command += ["--quic-version", os.environ["QUIC_VERSION"]]
         if case == "trailers":
