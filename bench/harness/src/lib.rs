@@ -12,4 +12,5 @@ pub mod identity;
 pub mod measure;
 pub mod program;
 pub mod server;
+pub mod sessions;
 pub mod work;

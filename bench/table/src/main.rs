@@ -10,6 +10,7 @@ mod partner;
 mod result;
 mod rows;
 mod run;
+mod sessions;
 mod settings;
 mod sizes;
 mod stack;
@@ -19,7 +20,9 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let settings = settings::Settings::parse(&words);
-    if settings.instructions {
+    if settings.sessions {
+        sessions::run(&settings);
+    } else if settings.instructions {
         instructions::run(&settings);
     } else {
         run::run(&settings);

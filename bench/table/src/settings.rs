@@ -28,6 +28,10 @@ pub struct Settings {
     pub census: bool,
     /// Whether instructions are counted instead of all this.
     pub instructions: bool,
+    /// Whether sessions are measured instead.
+    pub sessions: bool,
+    /// Datagrams of one measurement.
+    pub datagrams: u64,
     /// Whether only the names of what can be measured are told.
     pub lists: bool,
 }
@@ -72,6 +76,8 @@ impl Settings {
             is_pair,
             census: words.contains(&"census"),
             instructions: words.contains(&"instructions"),
+            sessions: words.contains(&"sessions"),
+            datagrams: number("datagrams", (500_000, 100_000)),
             lists: words.contains(&"list"),
         }
     }
@@ -104,13 +110,14 @@ fn unknown<'a>(only: &'a [String], names: &[&str]) -> Option<&'a str> {
     only.iter().map(String::as_str).find(|word| !names.iter().any(|name| name.contains(word)))
 }
 
-const FLAGS: [&str; 5] = ["short", "crossed", "census", "instructions", "list"];
-const KEYS: [&str; 12] = [
+const FLAGS: [&str; 6] = ["short", "crossed", "census", "instructions", "sessions", "list"];
+const KEYS: [&str; 13] = [
     "before",
     "after",
     "rounds",
     "megabytes",
     "requests",
+    "datagrams",
     "handshakes",
     "idle",
     "client-core",
