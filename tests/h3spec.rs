@@ -2,8 +2,8 @@
 //! only the code that fits best is taken, where h3spec takes a generic one as well.
 //!
 //! T1 to T33 break rules of QUIC and TLS, H1 to H15 rules of HTTP/3 and QPACK; what begins with `s` is of a second list, of H3Spec,
-//! that H1 to H15 do not have. T34 (a CRYPTO frame in a 0-RTT packet) is not
-//! among them, because the server accepts no early data.
+//! that H1 to H15 do not have. T34 (a CRYPTO frame in a 0-RTT packet) takes two connections and is not among them: which frames a packet
+//! may hold is one table, and `which_packets_may_hold_which_frames` (quic/src/wire/frame/tests.rs) tests that row of it.
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
 use adversary::http::{self, Command, GET, Line, Script, headers};
