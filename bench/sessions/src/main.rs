@@ -4,8 +4,8 @@
 use harness::sessions::{self, COUNT, Measurement, Stack, Work};
 use harness::work;
 use posthaste::{
-    Bytes, Client, Error, Executor, Handle, Identity, ReceiveStream, Reply, Request, Roots, SendStream, Server, Session,
-    SessionRequest, WebTransportLimits,
+    Bytes, Client, Error, Executor, Handle, Identity, ReceiveStream, Reply, Request, Roots, SendStream, Server,
+    Session, SessionRequest, WebTransportLimits,
 };
 use std::cell::Cell;
 use std::net::SocketAddr;

@@ -179,9 +179,8 @@ fn cells(work: Work, first: &[Measured], results: &[Measured]) -> Vec<String> {
                 both(2, &|usage| usage.allocations as f64 / count),
             ]
         }
-        Work::Idle(count) => vec![
-            both(1, &|usage| usage.resident as f64 / count as f64),
-            format!("{:.1}", middle(&|one| one.time)),
-        ],
+        Work::Idle(count) => {
+            vec![both(1, &|usage| usage.resident as f64 / count as f64), format!("{:.1}", middle(&|one| one.time))]
+        }
     }
 }
