@@ -218,7 +218,7 @@ fn firefox_runs_every_case() {
         command
     });
     check(&results, &NOT_DONE_BY_FIREFOX);
-    assert_eq!(given_up.count("received", "RESET_STREAM", 41), 1, "what the page has aborted");
+    assert!(given_up.count("received", "RESET_STREAM", 41) > 0, "what the page has aborted");
     assert!(given_up.count("sent", "RESET_STREAM", 42) > 0, "and the answer");
     let cancelled = [9, 19].map(|code| given_up.count("received", "STOP_SENDING", code));
     assert_eq!(cancelled, [0, 0], "it tells of what a page cancels: the cases can be held to it");
