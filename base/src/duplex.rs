@@ -128,6 +128,8 @@ pub struct Duplex {
     outgoing: Direction,
     /// Bytes of `input` that the machine has been offered and did not take, though it wanted more.
     offered: usize,
+    /// When the machine was last asked it had nothing more to send.
+    is_silent: bool,
     is_reset: bool,
 }
 
@@ -173,7 +175,7 @@ impl Duplex {
     /// Offers what the machine had no room for before, if it has room now. True if it was told anything.
     pub fn offer(&mut self, now: Instant, machine: &mut (impl StreamMachine + ?Sized)) -> bool {
         let mut is_told = false;
-        if self.may_tell(machine) && self.input.bytes().len() > self.offered {
+        if self.input.bytes().len() > self.offered && self.may_tell(machine) {
             is_told = true;
             let len = self.input.bytes().len();
             let taken = machine.receive(now, self.input.bytes_mut());
@@ -182,7 +184,7 @@ impl Duplex {
             self.offered = if waits { len - taken } else { 0 };
             assert!(self.offered < STREAM_UNIT, "the machine wants more, and has left {} bytes of {len}", self.offered);
         }
-        if self.may_tell(machine) && self.incoming == Direction::Ending {
+        if self.incoming == Direction::Ending && self.may_tell(machine) {
             is_told = true;
             self.incoming = Direction::Ended;
             let left = self.input.bytes().len();
@@ -209,6 +211,7 @@ impl Duplex {
         if !self.output.bytes().is_empty() {
             return true;
         }
+        self.is_silent = false;
         while self.outgoing == Direction::Open && !self.is_reset {
             let room = self.output.room(memory);
             if room.len() < STREAM_UNIT {
@@ -219,7 +222,10 @@ impl Duplex {
                     assert!(len > 0, "the machine says that it wrote no bytes");
                     self.output.add(len);
                 }
-                Outgoing::Nothing => break,
+                Outgoing::Nothing => {
+                    self.is_silent = true;
+                    break;
+                }
                 Outgoing::End => self.outgoing = Direction::Ending,
             }
         }
@@ -234,6 +240,11 @@ impl Duplex {
     /// The carrier has taken so many bytes of it.
     pub fn on_sent(&mut self, len: usize) {
         self.output.remove(len);
+    }
+
+    /// Whether all has gone that the machine had to say when it was last asked. Who has told it nothing since need not ask again.
+    pub fn has_sent_all(&self) -> bool {
+        self.is_silent && self.output.bytes().is_empty()
     }
 
     /// Whether the carrier is to end its direction: everything before has gone. True once.

@@ -6,6 +6,7 @@
 //! A task that panics takes the executor with it.
 
 mod core;
+mod crowd;
 mod farewells;
 mod join;
 mod locals;

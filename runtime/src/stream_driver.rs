@@ -110,8 +110,9 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
     /// One turn: true if another should follow at once.
     fn turn(&mut self, context: &mut Context<'_>) -> bool {
         self.notice.on_turn();
-        let Sent { any, has_more } = self.send(self.handle.read_clock(), context);
-        let now = self.handle.read_clock();
+        let begun = self.handle.read_clock();
+        let Sent { any, has_more } = self.send(begun, context);
+        let now = if any { self.handle.read_clock() } else { begun };
         let mut again = has_more | self.check_deadline(now);
         again |= self.receive(now, context);
         again |= self.check_hang_up(now, context);
@@ -151,7 +152,13 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
                 return Sent { any, has_more: false };
             }
             match self.send_once() {
-                Ok(()) => any = true,
+                Ok(()) => {
+                    any = true;
+                    if self.duplex.has_sent_all() {
+                        self.notice.on_flushed();
+                        return Sent { any, has_more: false };
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stream.clear_writable(),
                 Err(error) => {
                     self.on_send_error(now, error);

@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 use base::{Duration, Instant};
 
 use crate::clock;
+use crate::executor::crowd::Crowd;
 use crate::executor::farewells::Farewells;
 use crate::executor::locals::Locals;
 use crate::executor::options::ExecutorOptions;
@@ -47,6 +48,7 @@ pub(crate) struct Core {
     poller: RefCell<Poller>,
     alarm: Token,
     patience: Cell<Patience>,
+    crowd: Cell<Crowd>,
     pub(crate) farewells: Farewells,
     pub(crate) locals: Locals,
     stats: Cell<Stats>,
@@ -71,6 +73,7 @@ impl Core {
             poller: RefCell::new(poller),
             alarm,
             patience: Cell::new(Patience::new(options.look)),
+            crowd: Cell::default(),
             farewells: Farewells::default(),
             locals: Locals::default(),
             stats: Cell::default(),
@@ -230,7 +233,7 @@ impl Core {
         }
         let start = clock::now();
         let until_timer = self.until_timer(start);
-        let looks = !self.patience.get().budget().is_zero();
+        let looks = !self.budget().is_zero();
         if self.look_for_events(start, until_timer)? {
             self.starved.set(clock::now() - start >= STARVED);
             return Ok(());
@@ -252,6 +255,12 @@ impl Core {
         self.starved.get()
     }
 
+    /// How long to look for events. Where many peers are under way they go on without this thread: what it finds after a sleep is more at
+    /// once, for fewer system calls.
+    fn budget(&self) -> Duration {
+        if self.crowd.get().is_large() { Duration::ZERO } else { self.patience.get().budget() }
+    }
+
     fn until_timer(&self, now: Instant) -> Option<Duration> {
         self.timers.borrow().next_deadline().map(|deadline| deadline - now)
     }
@@ -259,9 +268,8 @@ impl Core {
     /// Asks for events without sleeping, for as long as it seems to pay; true if the turn is to go on.
     fn look_for_events(&self, start: Instant, until_timer: Option<Duration>) -> io::Result<bool> {
         // A sleep this short would be several times too long.
-        let patience = self.patience.get();
-        let to_timer = until_timer.filter(|left| *left <= patience.longest());
-        let budget = to_timer.unwrap_or(patience.budget());
+        let to_timer = until_timer.filter(|left| *left <= self.patience.get().longest());
+        let budget = to_timer.unwrap_or(self.budget());
         if budget.is_zero() && to_timer.is_none() {
             return Ok(false);
         }
@@ -304,9 +312,43 @@ impl Core {
             let Some(event) = event else { return Ok(any) };
             any = true;
             if event.token != self.alarm {
+                let mut crowd = self.crowd.get();
+                crowd.note(event.token);
+                self.crowd.set(crowd);
                 let woken = self.sources.borrow_mut().note(event);
                 woken.into_iter().flatten().for_each(Waker::wake);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+    use std::os::fd::AsFd;
+
+    /// A core that has learnt to look, after `events` datagrams that came to so many `sockets` in turn.
+    fn after(events: usize, sockets: usize) -> Core {
+        let core = Core::new(&ExecutorOptions { look: Duration::from_micros(50) }).unwrap();
+        let sockets: Vec<_> = (0..sockets).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        for socket in &sockets {
+            core.watch(socket.as_fd()).unwrap();
+        }
+        for event in 0..events {
+            let to = sockets[event % sockets.len()].local_addr().unwrap();
+            sockets[0].send_to(&[0], to).unwrap();
+            assert!(core.take_events(Some(Duration::ZERO)).unwrap());
+            core.learn(Patience::on_found);
+        }
+        core
+    }
+
+    #[test]
+    fn events_of_a_few_descriptors_are_looked_for_and_those_of_many_are_slept_for() {
+        assert_eq!(after(100, 1).budget(), Duration::from_micros(50));
+        assert_eq!(after(100, 4).budget(), Duration::from_micros(50));
+        assert_eq!(after(100, 5).budget(), Duration::ZERO);
+        assert_eq!(after(100, 40).budget(), Duration::ZERO);
     }
 }
