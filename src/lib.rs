@@ -134,6 +134,21 @@ extern crate self as posthaste;
 #[cfg(test)]
 mod tests;
 
+/// Programs of the guides compile.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod guides {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/guide/events.md")]
+    struct Events;
+    #[doc = include_str!("../docs/guide/json.md")]
+    struct Json;
+    #[doc = include_str!("../docs/guide/library.md")]
+    struct Library;
+    #[doc = include_str!("../docs/guide/reverse-proxy.md")]
+    struct ReverseProxy;
+    #[doc = include_str!("../docs/guide/websocket.md")]
+    struct WebSocket;
+    #[doc = include_str!("../docs/guide/webtransport.md")]
+    struct WebTransport;
+}

@@ -79,7 +79,7 @@ fn writer() {
                 for number in 0u64.. {
                     let id = format!("{round}.{publisher}.{number}");
                     let bytes = id.repeat(1 + number as usize % 20).into();
-                    let event = EncodedEvent { id: id.clone(), key: String::new(), timestamp: 0, bytes };
+                    let event = EncodedEvent { id: id.as_str().into(), key: String::new(), timestamp: 0, bytes };
                     let outcome = ask(store, Operation::Publish { namespace: "n".into(), events: vec![event] });
                     let Outcome::Published(published) = outcome else { panic!("{outcome:?}") };
                     tell(&format!("published {id} {}", published[0].sequence));

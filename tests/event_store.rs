@@ -22,7 +22,7 @@ fn ask(store: &dyn Store, operation: Operation) -> Outcome {
 }
 
 fn event(id: &str) -> EncodedEvent {
-    EncodedEvent { id: id.to_owned(), key: String::new(), timestamp: 1, bytes: id.as_bytes().to_vec().into() }
+    EncodedEvent { id: id.into(), key: String::new(), timestamp: 1, bytes: id.as_bytes().to_vec().into() }
 }
 
 fn publish(id: &str) -> Operation {

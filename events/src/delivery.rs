@@ -9,6 +9,7 @@
 //!   but for deliveries that are repeated.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use base::Bytes;
 use core::fmt;
@@ -135,8 +136,8 @@ impl Operation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodedEvent {
     /// What tells it from others: a second event of the same id within the namespace's window is a duplicate, and is not kept.
-    /// An empty id is never a duplicate. At most 65,535 bytes.
-    pub id: String,
+    /// An empty id is never a duplicate. At most 65,535 bytes. It is shared with what remembers it for the window.
+    pub id: Arc<str>,
     /// Events of one key are delivered one after the other by subscriptions that ask for it. An empty key is none. At most 65,535
     /// bytes.
     pub key: String,

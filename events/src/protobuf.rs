@@ -93,6 +93,43 @@ enum Content<'a> {
     Fixed,
 }
 
+impl<'a> Field<'a> {
+    /// The number, if that is what the field has.
+    pub(crate) const fn number(&self) -> Option<u64> {
+        if let Content::Number(number) = self.content { Some(number) } else { None }
+    }
+
+    /// The text, if the field has a length; in the memory of the message.
+    pub(crate) fn text(&self) -> Result<Option<&'a str>, Malformed> {
+        self.delimited().map(text).transpose()
+    }
+
+    /// Whether the content may stand in a map of strings.
+    pub(crate) fn check_entry(&self) -> Result<(), Malformed> {
+        let Content::Delimited(bytes, range) = &self.content else { return Ok(()) };
+        let mut reader = Reader { bytes: &bytes.slice(range.clone()), at: 0 };
+        while let Some(field) = reader.field()? {
+            if matches!(field.number, 1 | 2) {
+                field.text()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn delimited(&self) -> Option<&'a [u8]> {
+        match &self.content {
+            Content::Delimited(bytes, range) => Some(&bytes[range.clone()]),
+            Content::Number(_) | Content::Fixed => None,
+        }
+    }
+}
+
+/// The fields of a message, one after the other.
+pub(crate) fn fields(bytes: &Bytes) -> impl Iterator<Item = Result<Field<'_>, Malformed>> {
+    let mut reader = Reader { bytes, at: 0 };
+    core::iter::from_fn(move || reader.field().transpose())
+}
+
 struct Reader<'a> {
     bytes: &'a Bytes,
     at: usize,
@@ -171,8 +208,20 @@ fn push_delimited(out: &mut Vec<u8>, number: u32, content: &[u8]) {
     out.extend_from_slice(content);
 }
 
-fn text(bytes: &[u8]) -> Result<String, Malformed> {
-    core::str::from_utf8(bytes).map(String::from).map_err(|_| Malformed::Text)
+/// Appends a field whose content `write` appends. The length stands before the content and is known after it, so the content moves on by the
+/// few bytes that the length takes.
+fn push_written(out: &mut Vec<u8>, number: u32, write: impl FnOnce(&mut Vec<u8>)) {
+    push_number(out, u64::from(number) << 3 | 2);
+    let begin = out.len();
+    write(out);
+    let end = out.len();
+    push_number(out, (end - begin) as u64);
+    let length = out.len() - end;
+    out[begin..].rotate_right(length);
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Malformed> {
+    core::str::from_utf8(bytes).map_err(|_| Malformed::Text)
 }
 
 impl Value for u64 {
@@ -226,7 +275,7 @@ impl Value for String {
 
     fn take_field(&mut self, field: &Field<'_>) -> Result<(), Malformed> {
         if let Content::Delimited(bytes, range) = &field.content {
-            *self = text(&bytes[range.clone()])?;
+            *self = String::from(text(&bytes[range.clone()])?);
         }
         Ok(())
     }
@@ -265,7 +314,7 @@ impl Element for String {
     }
 
     fn read_element(content: Bytes) -> Result<String, Malformed> {
-        text(&content)
+        text(&content).map(String::from)
     }
 }
 
@@ -282,7 +331,7 @@ impl Element for Bytes {
 
 impl<M: Message> Element for M {
     fn write_element(&self, number: u32, out: &mut Vec<u8>) {
-        push_delimited(out, number, &self.encoded());
+        push_written(out, number, |out| self.write(out));
     }
 
     fn read_element(content: Bytes) -> Result<M, Malformed> {
@@ -330,11 +379,11 @@ impl<M: Message> Value for Option<M> {
 impl Value for BTreeMap<String, String> {
     fn write_field(&self, number: u32, out: &mut Vec<u8>) {
         for (key, value) in self {
-            let mut entry = Vec::new();
-            // An entry has both, whatever they are.
-            push_delimited(&mut entry, 1, key.as_bytes());
-            push_delimited(&mut entry, 2, value.as_bytes());
-            push_delimited(out, number, &entry);
+            push_written(out, number, |out| {
+                // An entry has both, whatever they are.
+                push_delimited(out, 1, key.as_bytes());
+                push_delimited(out, 2, value.as_bytes());
+            });
         }
     }
 

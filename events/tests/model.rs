@@ -114,10 +114,10 @@ impl World {
             self.published += 1;
             let key = ["", "a", "b"][self.random.below(3) as usize];
             let event = keyed(&format!("e{}", self.published), key);
-            self.keys.insert(event.id.clone(), key.to_owned());
+            self.keys.insert(event.id.to_string(), key.to_owned());
             events.push(event);
         }
-        let contents: Vec<String> = events.iter().map(|event| event.id.clone()).collect();
+        let contents: Vec<String> = events.iter().map(|event| event.id.to_string()).collect();
         let ticket = self.store.submit(Operation::Publish { namespace: "n".into(), events });
         if self.random.one_in(8) {
             return self.restart();

@@ -291,7 +291,7 @@ mod tests {
                         self.count += 1;
                         let name = format!("{}-{}", self.count, "x".repeat(self.random.below(200) as usize));
                         let bytes = name.clone().into();
-                        let event = EncodedEvent { id: name.clone(), key: String::new(), timestamp: 0, bytes };
+                        let event = EncodedEvent { id: name.as_str().into(), key: String::new(), timestamp: 0, bytes };
                         broker.handle(NOW, UNIX, 1, Operation::Publish { namespace: "n".into(), events: vec![event] });
                         if self.random.one_in(20) {
                             break;

@@ -19,7 +19,7 @@ pub(crate) struct Place<'a> {
 }
 
 pub(crate) fn event(id: &str, key: &str) -> EncodedEvent {
-    EncodedEvent { id: id.to_owned(), key: key.to_owned(), timestamp: 1, bytes: id.as_bytes().to_vec().into() }
+    EncodedEvent { id: id.into(), key: key.to_owned(), timestamp: 1, bytes: id.as_bytes().to_vec().into() }
 }
 
 pub(crate) fn texts(deliveries: &[Delivery]) -> Vec<String> {

@@ -60,7 +60,7 @@ fn ask(store: &dyn Store, operation: Operation) -> Result<Outcome, Failure> {
 }
 
 fn event(size: usize) -> EncodedEvent {
-    EncodedEvent { id: String::new(), key: String::new(), timestamp: 1, bytes: vec![b'e'; size].into() }
+    EncodedEvent { id: "".into(), key: String::new(), timestamp: 1, bytes: vec![b'e'; size].into() }
 }
 
 /// Publishers in a closed loop.
@@ -161,7 +161,7 @@ fn through(folder: &Path, size: usize, many: u64) -> Result<(), Failure> {
         let consuming = scope.spawn(|| consumer(&store));
         for number in 0..many.div_ceil(100) {
             let events =
-                (0..100).map(|place| EncodedEvent { id: format!("{number}.{place}"), ..event(size) }).collect();
+                (0..100).map(|place| EncodedEvent { id: format!("{number}.{place}").into(), ..event(size) }).collect();
             ask(&store, Operation::Publish { namespace: "many".into(), events })?;
             if (number + 1) % 10_000 == 0 {
                 let (memory, descriptors) = held()?;

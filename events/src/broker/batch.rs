@@ -3,7 +3,7 @@
 use crate::broker::log::{Log, Record};
 use crate::broker::record::read_event;
 use crate::broker::subscription::{Fetching, Subscription};
-use crate::delivery::{Delivery, Refusal};
+use crate::delivery::{Delivery, DeliveryId, Refusal};
 use alloc::vec::Vec;
 use base::{Bytes, Instant};
 use core::ops::ControlFlow;
@@ -16,8 +16,16 @@ struct Batch<'a> {
     subscription: &'a mut Subscription,
     fetching: Fetching,
     now: Instant,
-    bytes: usize,
-    deliveries: Vec<Delivery>,
+    /// The events, one after the other, so that they share memory.
+    content: Vec<u8>,
+    taken: Vec<Taken>,
+}
+
+/// An event of a batch, and where it ends in its content.
+struct Taken {
+    id: DeliveryId,
+    published_at: u64,
+    end: usize,
 }
 
 /// Takes up events for a fetch and marks them as under way. `end`: the number of the first event that may not be seen yet.
@@ -29,20 +37,30 @@ pub(crate) fn fill<L: Log>(
     fetching: Fetching,
     now: Instant,
 ) -> Result<Vec<Delivery>, Refusal> {
-    let mut batch = Batch { subscription, fetching, now, bytes: 0, deliveries: Vec::new() };
+    let mut batch = Batch { subscription, fetching, now, content: Vec::new(), taken: Vec::new() };
     batch.again(log, namespace)?;
     batch.anew(log, namespace, end)?;
-    Ok(batch.deliveries)
+    Ok(batch.finish())
 }
 
 impl Batch<'_> {
+    fn finish(self) -> Vec<Delivery> {
+        let (content, mut begin) = (Bytes::from(self.content), 0);
+        let delivery = |Taken { id, published_at, end }| {
+            let bytes = content.slice(begin..end);
+            begin = end;
+            Delivery { id, bytes, published_at }
+        };
+        self.taken.into_iter().map(delivery).collect()
+    }
+
     fn is_full(&self) -> bool {
-        self.deliveries.len() >= self.fetching.limits.count || self.bytes >= self.fetching.limits.bytes
+        self.taken.len() >= self.fetching.limits.count || self.content.len() >= self.fetching.limits.bytes
     }
 
     /// Whether an event of so many bytes would be too much. The first one never is.
     fn is_too_much(&self, bytes: usize) -> bool {
-        !self.deliveries.is_empty() && self.bytes + bytes > self.fetching.limits.bytes
+        !self.taken.is_empty() && self.content.len() + bytes > self.fetching.limits.bytes
     }
 
     /// The event goes to the consumer, unless another of its key is before it.
@@ -53,11 +71,10 @@ impl Batch<'_> {
         let Some(id) = self.subscription.pending.deliver(record.sequence, key, self.fetching.consumer, until) else {
             return;
         };
-        self.bytes += bytes.len();
         self.subscription.counters.delivered += 1;
         self.subscription.counters.redelivered += u64::from(id.attempt > 1);
-        let bytes = Bytes::copy_from_slice(bytes);
-        self.deliveries.push(Delivery { id, bytes, published_at: record.time });
+        self.content.extend_from_slice(bytes);
+        self.taken.push(Taken { id, published_at: record.time, end: self.content.len() });
     }
 
     /// Those that were delivered before.

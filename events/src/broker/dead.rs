@@ -103,7 +103,7 @@ pub fn dead_letter(
         ("dead-letter-subscription", id.name.clone()),
     ];
     EncodedEvent {
-        id: alloc::format!("dead/{}/{}/{sequence}", id.namespace, id.name),
+        id: alloc::format!("dead/{}/{}/{sequence}", id.namespace, id.name).into(),
         key: String::new(),
         timestamp: 0,
         bytes: Bytes::from(record::dead_event(bytes, to, &reasons)),

@@ -112,6 +112,11 @@ impl Records {
         Records { content: Vec::new(), entries: Vec::new() }
     }
 
+    /// None, with room for so many records of so many bytes.
+    pub(crate) fn with_capacity(count: usize, bytes: usize) -> Records {
+        Records { content: Vec::with_capacity(bytes), entries: Vec::with_capacity(count) }
+    }
+
     /// Adds one whose content `write` appends.
     pub fn push(&mut self, kind: u8, sequence: u64, time: u64, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.content.len();

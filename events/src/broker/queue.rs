@@ -4,7 +4,7 @@ use crate::broker::log::{Record, Records, kind};
 use crate::broker::marks::Marks;
 use crate::broker::recent::Recent;
 use crate::broker::record::{
-    MAX_SEQUENCE, put_settings, put_text, put_u32, put_u64, read_event, settings, text, write_event,
+    MAX_SEQUENCE, event_len, put_settings, put_text, put_u32, put_u64, read_event, settings, text, write_event,
 };
 use crate::broker::settings::{Overflow, QueueSettings};
 use crate::broker::subscription::Subscription;
@@ -63,11 +63,13 @@ impl Queue {
     /// What publishing these events means: their records, and what to answer. Nothing is changed yet.
     pub(crate) fn prepare(&mut self, events: &[EncodedEvent], unix_ms: u64) -> (Records, Vec<Published>) {
         let (time, window) = (self.time(unix_ms), self.window());
-        let (mut records, mut published) = (Records::new(), Vec::with_capacity(events.len()));
+        let bytes = events.iter().map(event_len).sum();
+        let (mut records, mut published) =
+            (Records::with_capacity(events.len(), bytes), Vec::with_capacity(events.len()));
         let mut here: BTreeMap<&str, u64> = BTreeMap::new();
         let mut next = self.next;
         for event in events {
-            let earlier = here.get(event.id.as_str()).copied().or_else(|| self.recent.find(&event.id, time, window));
+            let earlier = here.get(&*event.id).copied().or_else(|| self.recent.find(&event.id, time, window));
             if let Some(sequence) = earlier {
                 published.push(Published { sequence, is_duplicate: true });
                 continue;

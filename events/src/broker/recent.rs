@@ -21,16 +21,15 @@ impl Recent {
     }
 
     /// Remembers an event, and `most` at most.
-    pub(crate) fn insert(&mut self, id: &str, sequence: u64, time: u64, most: usize) {
+    pub(crate) fn insert(&mut self, id: &Arc<str>, sequence: u64, time: u64, most: usize) {
         if id.is_empty() || most == 0 {
             return;
         }
-        let id: Arc<str> = Arc::from(id);
-        if self.by_id.insert(Arc::clone(&id), sequence).is_some() {
+        if self.by_id.insert(Arc::clone(id), sequence).is_some() {
             // The same id outside of its window, and still here: the new one counts.
-            self.in_order.retain(|(other, _)| *other != id);
+            self.in_order.retain(|(other, _)| other != id);
         }
-        self.in_order.push_back((id, time));
+        self.in_order.push_back((Arc::clone(id), time));
         while self.in_order.len() > most {
             self.forget_oldest();
         }
@@ -56,18 +55,18 @@ mod tests {
     #[test]
     fn ids_are_remembered_for_a_while_and_not_too_many() {
         let mut recent = Recent::default();
-        recent.insert("a", 1, 1000, 2);
-        recent.insert("", 2, 1000, 2);
-        recent.insert("b", 3, 1500, 2);
+        recent.insert(&"a".into(), 1, 1000, 2);
+        recent.insert(&"".into(), 2, 1000, 2);
+        recent.insert(&"b".into(), 3, 1500, 2);
         assert_eq!((recent.find("a", 2000, 1000), recent.find("b", 2000, 1000)), (Some(1), Some(3)));
         assert_eq!(recent.find("", 2000, 1000), None);
         assert_eq!((recent.find("a", 2001, 1000), recent.find("b", 2001, 1000)), (None, Some(3)));
-        recent.insert("c", 4, 2001, 2);
-        recent.insert("d", 5, 2001, 2);
+        recent.insert(&"c".into(), 4, 2001, 2);
+        recent.insert(&"d".into(), 5, 2001, 2);
         assert_eq!((recent.find("b", 2001, 1000), recent.find("c", 2001, 1000)), (None, Some(4)));
-        recent.insert("c", 6, 2001, 2);
+        recent.insert(&"c".into(), 6, 2001, 2);
         assert_eq!((recent.find("c", 2001, 9), recent.in_order.len(), recent.by_id.len()), (Some(6), 2, 2));
-        recent.insert("e", 7, 2001, 0);
+        recent.insert(&"e".into(), 7, 2001, 0);
         assert_eq!(recent.find("e", 2001, 9), None);
     }
 }

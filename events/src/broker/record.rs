@@ -23,6 +23,11 @@ pub struct EventContent<'a> {
     pub bytes: &'a [u8],
 }
 
+/// Bytes that [`write_event`] appends.
+pub(crate) fn event_len(event: &EncodedEvent) -> usize {
+    2 + event.id.len() + 2 + event.key.len() + 8 + event.bytes.len()
+}
+
 /// Appends an event's record.
 pub(crate) fn write_event(out: &mut Vec<u8>, event: &EncodedEvent) {
     put_text(out, &event.id);

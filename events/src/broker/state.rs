@@ -100,7 +100,7 @@ impl<L: Log> Broker<L> {
             let recent = &mut queue.recent;
             self.log.read(name, from, &mut |record| {
                 if let Some(event) = record::read_event(record.content) {
-                    recent.insert(event.id, record.sequence, record.time, most);
+                    recent.insert(&event.id.into(), record.sequence, record.time, most);
                 }
                 ControlFlow::Continue(())
             })?;

@@ -4,9 +4,8 @@ use crate::code::ErrorCode;
 use crate::delivery::{
     Backoff, BatchLimits, DeliveryId, EncodedEvent, Operation, Start, SubscriptionId, SubscriptionSettings, is_name,
 };
-use crate::event::Event;
+use crate::event::{Event, EventHead};
 use crate::messages::{Handle, Position, Publish, Settings};
-use crate::protobuf::Message;
 use crate::registry::{Grants, Rights};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -90,7 +89,7 @@ fn event(namespace: &str, bytes: Bytes, limit: usize) -> Result<EncodedEvent, Re
     if bytes.len() > limit {
         return Err(refused(ErrorCode::TooLarge, format!("it has {} bytes, of which {limit} are taken", bytes.len())));
     }
-    let event = Event::parse(&bytes).map_err(|error| refused(ErrorCode::Malformed, error.to_string()))?;
+    let event = EventHead::read(&bytes).map_err(|error| refused(ErrorCode::Malformed, error.to_string()))?;
     let invalid = |text: String| Err(refused(ErrorCode::Invalid, text));
     if event.id.is_empty() || event.id.len() > Event::MAX_ID {
         return invalid(format!("its id has {} bytes, and needs from 1 to {}", event.id.len(), Event::MAX_ID));
@@ -101,7 +100,8 @@ fn event(namespace: &str, bytes: Bytes, limit: usize) -> Result<EncodedEvent, Re
     if !event.namespace.is_empty() && event.namespace != namespace {
         return invalid(format!("it says that it is of {:?}, and is published in {namespace:?}", event.namespace));
     }
-    Ok(EncodedEvent { id: event.id, key: event.key, timestamp: event.timestamp, bytes })
+    let (id, key, timestamp) = (event.id.into(), event.key.into(), event.timestamp);
+    Ok(EncodedEvent { id, key, timestamp, bytes })
 }
 
 pub(super) fn start(position: Option<&Position>) -> Result<Start, Refused> {

@@ -307,7 +307,7 @@ fn exchange(cuts: &[u64]) -> u64 {
         }
     }
     world.settle();
-    let ids: Vec<&str> = world.shelf.events("orders").iter().map(|event| event.id.as_str()).collect();
+    let ids: Vec<&str> = world.shelf.events("orders").iter().map(|event| &*event.id).collect();
     let expected: Vec<String> = (0..20).map(|n| format!("e{n}")).collect();
     assert_eq!(ids, expected, "cut at {cuts:?}: each is stored once, in order");
     assert_eq!(world.published(), 20, "cut at {cuts:?}: each is told once");

@@ -280,7 +280,7 @@ pub(crate) fn event(id: &str) -> EncodedEvent {
 
 pub(crate) fn keyed(id: &str, key: &str) -> EncodedEvent {
     let bytes = Bytes::from(id.as_bytes().to_vec());
-    EncodedEvent { id: id.to_owned(), key: key.to_owned(), timestamp: 1, bytes }
+    EncodedEvent { id: id.into(), key: key.to_owned(), timestamp: 1, bytes }
 }
 
 pub(crate) fn events(range: std::ops::Range<u64>) -> Vec<EncodedEvent> {

@@ -193,7 +193,7 @@ pub(super) fn records(data: &[u8]) {
     }
     let now = base::Instant::ZERO;
     let Ok(mut broker) = Broker::new(Settings::default(), Given(data), now, 1_000) else { return };
-    let event = EncodedEvent { id: String::new(), key: String::new(), timestamp: 0, bytes: "x".into() };
+    let event = EncodedEvent { id: "".into(), key: String::new(), timestamp: 0, bytes: "x".into() };
     broker.handle(now, 1_000, 1, Operation::Publish { namespace: "n".into(), events: vec![event] });
     broker.handle(now, 1_000, 2, Operation::Describe { namespace: None });
     let read = Operation::Read { namespace: "n".into(), from: Start::Earliest, limits: BatchLimits::default() };
