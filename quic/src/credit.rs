@@ -125,6 +125,15 @@ impl Consumed {
     }
 }
 
+/// What is the same for all credit of a kind, and stands once.
+#[derive(Debug)]
+pub(crate) struct CreditRule {
+    /// The largest limit that the kind's frame can say.
+    pub highest: u64,
+    /// A limit is told anew once it can grow by the window's share of this.
+    pub divisor: u64,
+}
+
 /// What we allow the peer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReceiveCredit {
@@ -133,9 +142,7 @@ pub(crate) struct ReceiveCredit {
     consumed: u64,
     window: u64,
     ceiling: u64,
-    highest: u64,
-    // The limit is told anew once it can grow by `window / divisor`.
-    divisor: u64,
+    rule: &'static CreditRule,
     // What the window is tuned by: how much was consumed when it was last measured, and when that was.
     mark: u64,
     marked: Option<Instant>,
@@ -143,18 +150,16 @@ pub(crate) struct ReceiveCredit {
 }
 
 impl ReceiveCredit {
-    /// A first limit of `window`, which may grow up to `ceiling`; the limit never passes `highest`, the largest value its
-    /// frame can say. It is announced anew once `window / divisor` of it came free.
-    pub(crate) fn new(window: u64, ceiling: u64, highest: u64, divisor: u64) -> ReceiveCredit {
-        let window = window.min(highest);
+    /// A first limit of `window`, which may grow up to `ceiling`.
+    pub(crate) fn new(window: u64, ceiling: u64, rule: &'static CreditRule) -> ReceiveCredit {
+        let window = window.min(rule.highest);
         ReceiveCredit {
             limit: window,
             received: 0,
             consumed: 0,
             window,
             ceiling: ceiling.max(window),
-            highest,
-            divisor: divisor.max(1),
+            rule,
             mark: 0,
             marked: None,
             announced: Latest::default(),
@@ -226,8 +231,8 @@ impl ReceiveCredit {
         assert!(self.consumed <= self.received, "no more is consumed than was received");
         let target = self.target();
         let growth = target - self.limit.min(target);
-        let last = target == self.highest;
-        if growth == 0 || growth < self.window / self.divisor && !last {
+        let last = target == self.rule.highest;
+        if growth == 0 || growth < self.window / self.rule.divisor && !last {
             return;
         }
         let wanted = self.tuned(now, round_trip, waiting);
@@ -265,7 +270,7 @@ impl ReceiveCredit {
     }
 
     fn target(&self) -> u64 {
-        self.consumed.saturating_add(self.window).min(self.highest)
+        self.consumed.saturating_add(self.window).min(self.rule.highest)
     }
 
     /// The announcement of the limit.
@@ -327,7 +332,7 @@ mod tests {
     #[test]
     fn a_receiver_enforces_its_limit_to_the_byte() {
         for window in [0, 1, 7, (1 << 62) - 1] {
-            let mut credit = ReceiveCredit::new(window, window, (1 << 62) - 1, 2);
+            let mut credit = ReceiveCredit::new(window, window, &CreditRule { highest: (1 << 62) - 1, divisor: 2 });
             assert!(credit.allows(window) && !credit.allows(window + 1));
             assert_eq!(credit.on_received(window + 1), Err(Exceeded));
             assert_eq!(credit.on_received(u64::MAX), Err(Exceeded));
@@ -341,7 +346,7 @@ mod tests {
     /// RFC 9000 section 4.2-2, 4.6-6.
     #[test]
     fn the_limit_moves_only_by_what_was_consumed() {
-        let mut credit = ReceiveCredit::new(100, 100, 1 << 60, 2);
+        let mut credit = ReceiveCredit::new(100, 100, &CreditRule { highest: 1 << 60, divisor: 2 });
         credit.on_received(100).unwrap();
         assert_eq!((credit.limit(), credit.is_announcement_due()), (100, false));
         credit.on_consumed(at(0), ROUND_TRIP, Consumed::all(49));
@@ -352,7 +357,7 @@ mod tests {
 
     #[test]
     fn the_window_grows_to_what_is_read_in_eight_round_trips_up_to_the_ceiling() {
-        let mut credit = ReceiveCredit::new(1000, 3000, 1 << 60, 2);
+        let mut credit = ReceiveCredit::new(1000, 3000, &CreditRule { highest: 1 << 60, divisor: 2 });
         let read = |credit: &mut ReceiveCredit, when| {
             let half = credit.window() / 2;
             credit.on_received(half).unwrap();
@@ -366,7 +371,7 @@ mod tests {
         // As fast as can be: no more than its ceiling,
         assert_eq!(read(&mut credit, 651), 3000);
         assert_eq!(read(&mut credit, 652), 3000);
-        let mut credit = ReceiveCredit::new(1000, 9000, 1 << 60, 2);
+        let mut credit = ReceiveCredit::new(1000, 9000, &CreditRule { highest: 1 << 60, divisor: 2 });
         read(&mut credit, 0);
         // and no more than four times as large.
         assert_eq!(read(&mut credit, 0), 4000);
@@ -379,7 +384,7 @@ mod tests {
     #[test]
     fn a_sender_that_doubles_its_rate_is_not_held_back() {
         for first in [1 << 14, 1 << 16, 1 << 18] {
-            let mut credit = ReceiveCredit::new(first, 1 << 40, 1 << 60, 32);
+            let mut credit = ReceiveCredit::new(first, 1 << 40, &CreditRule { highest: 1 << 60, divisor: 32 });
             let sent = |round: u64| 1000u64 << round;
             for round in 0..24 {
                 credit.on_received(sent(round)).unwrap();
@@ -396,7 +401,7 @@ mod tests {
     #[test]
     fn what_waits_behind_a_gap_counts_for_the_window() {
         let windows = |waits: bool| {
-            let mut credit = ReceiveCredit::new(1000, 1 << 20, 1 << 60, 32);
+            let mut credit = ReceiveCredit::new(1000, 1 << 20, &CreditRule { highest: 1 << 60, divisor: 32 });
             let of = |heap: u64| {
                 let room = credit.limit() - credit.received();
                 credit.on_received(room).unwrap();
@@ -414,7 +419,7 @@ mod tests {
     /// An extended window is announced at once, whatever its ceiling is, and moves on as it was.
     #[test]
     fn a_window_can_be_extended() {
-        let mut credit = ReceiveCredit::new(1000, 1100, 1 << 60, 2);
+        let mut credit = ReceiveCredit::new(1000, 1100, &CreditRule { highest: 1 << 60, divisor: 2 });
         credit.extend(400);
         assert_eq!((credit.limit(), credit.window(), credit.announced().needs_sending()), (1400, 1400, Some(1400)));
         credit.announced().on_sent(1400);
@@ -429,7 +434,7 @@ mod tests {
 
     #[test]
     fn the_limit_never_passes_what_its_frame_can_say() {
-        let mut credit = ReceiveCredit::new(10, u64::MAX, 12, 2);
+        let mut credit = ReceiveCredit::new(10, u64::MAX, &CreditRule { highest: 12, divisor: 2 });
         credit.on_received(10).unwrap();
         credit.on_consumed(at(0), ROUND_TRIP, Consumed::all(10));
         assert_eq!(credit.limit(), 12);

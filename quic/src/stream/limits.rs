@@ -1,6 +1,6 @@
 //! The limits on streams: what we allow the peer, what the peer allows us, and how many streams there are.
 
-use crate::credit::{Consumed, ReceiveCredit, SendCredit};
+use crate::credit::{Consumed, CreditRule, ReceiveCredit, SendCredit};
 use crate::violation::Violation;
 use crate::wire::transport_parameters::TransportParameters;
 use base::{Direction, Duration, Instant, Side, StreamId, VarInt};
@@ -81,21 +81,21 @@ impl StreamsConfig {
             (Direction::Bidirectional, false) => self.max_stream_data_bidi_remote,
             (Direction::Unidirectional, _) => self.max_stream_data_uni,
         };
-        ReceiveCredit::new(window, self.max_stream_window, VarInt::MAX.value(), DATA_DIVISOR)
+        ReceiveCredit::new(window, self.max_stream_window, &OF_DATA)
     }
 
     /// The credit for what the peer sends on all streams, which begins with a window of `first` bytes.
     pub(crate) fn connection_credit(&self, first: u64) -> ReceiveCredit {
-        ReceiveCredit::new(first, self.max_connection_window, VarInt::MAX.value(), DATA_DIVISOR)
+        ReceiveCredit::new(first, self.max_connection_window, &OF_DATA)
     }
 }
 
 /// Credit for data is announced when a part of the window came free. A sender that uses the whole window waits a round trip
 /// for each, so what flows is a window in a round trip and that part of one: with 32, 97 % of what the window allows (with 2
 /// it would be 67 %), for 32 frames for a window's worth of packets.
-const DATA_DIVISOR: u64 = 32;
+static OF_DATA: CreditRule = CreditRule { highest: VarInt::MAX.value(), divisor: 32 };
 /// Credit for streams is announced when an eighth of the window came free, as a peer that uses all of it waits for each.
-const STREAMS_DIVISOR: u64 = 8;
+static OF_STREAMS: CreditRule = CreditRule { highest: StreamId::MAX_COUNT, divisor: 8 };
 
 /// What the peer's transport parameters allow before any frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -163,7 +163,7 @@ impl StreamCounts {
         StreamCounts {
             local: SendCredit::default(),
             // The window does not grow: it is the number the application can serve.
-            remote: ReceiveCredit::new(window, window, StreamId::MAX_COUNT, STREAMS_DIVISOR),
+            remote: ReceiveCredit::new(window, window, &OF_STREAMS),
             announced: 0,
             refused: false,
             has_too_many: false,
