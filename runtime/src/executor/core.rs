@@ -312,10 +312,12 @@ impl Core {
             let Some(event) = event else { return Ok(any) };
             any = true;
             if event.token != self.alarm {
+                let mut sources = self.sources.borrow_mut();
                 let mut crowd = self.crowd.get();
-                crowd.note(event.token);
+                crowd.note(sources.is_stream(event.token).then_some(event.token));
                 self.crowd.set(crowd);
-                let woken = self.sources.borrow_mut().note(event);
+                let woken = sources.note(event);
+                drop(sources);
                 woken.into_iter().flatten().for_each(Waker::wake);
             }
         }
@@ -328,12 +330,15 @@ mod tests {
     use std::net::UdpSocket;
     use std::os::fd::AsFd;
 
-    /// A core that has learnt to look, after `events` datagrams that came to so many `sockets` in turn.
-    fn after(events: usize, sockets: usize) -> Core {
+    /// A core that has learnt to look, after `events` events of so many `sockets` in turn.
+    fn after(events: usize, sockets: usize, are_streams: bool) -> Core {
         let core = Core::new(&ExecutorOptions { look: Duration::from_micros(50) }).unwrap();
         let sockets: Vec<_> = (0..sockets).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
         for socket in &sockets {
-            core.watch(socket.as_fd()).unwrap();
+            let token = core.watch(socket.as_fd()).unwrap();
+            if are_streams {
+                core.on_emptied(token);
+            }
         }
         for event in 0..events {
             let to = sockets[event % sockets.len()].local_addr().unwrap();
@@ -345,10 +350,16 @@ mod tests {
     }
 
     #[test]
-    fn events_of_a_few_descriptors_are_looked_for_and_those_of_many_are_slept_for() {
-        assert_eq!(after(100, 1).budget(), Duration::from_micros(50));
-        assert_eq!(after(100, 4).budget(), Duration::from_micros(50));
-        assert_eq!(after(100, 5).budget(), Duration::ZERO);
-        assert_eq!(after(100, 40).budget(), Duration::ZERO);
+    fn events_of_a_few_streams_are_looked_for_and_those_of_many_are_slept_for() {
+        assert_eq!(after(100, 1, true).budget(), Duration::from_micros(50));
+        assert_eq!(after(100, 4, true).budget(), Duration::from_micros(50));
+        assert_eq!(after(100, 5, true).budget(), Duration::ZERO);
+        assert_eq!(after(100, 40, true).budget(), Duration::ZERO);
+    }
+
+    /// A client may have a socket for each of its servers, and answers on all of them come that soon.
+    #[test]
+    fn datagrams_are_looked_for_on_however_many_sockets() {
+        assert_eq!(after(100, 40, false).budget(), Duration::from_micros(50));
     }
 }

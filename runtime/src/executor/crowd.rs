@@ -1,13 +1,14 @@
-//! Whether the last events were of many descriptors, and so, with connections, of many peers.
+//! Whether the last events were of many streams, and so of many peers.
 //!
 //! A peer that is alone waits for its answer, and loses what this thread needs to wake up. Of many peers the others go on meanwhile, and
-//! nothing is lost but the time that a thread spends looking for the next of them.
+//! nothing is lost but the time that a thread spends looking for the next of them. A socket of datagrams tells nothing of that: many peers may
+//! share it, and what comes of them is taken in together. A client with a socket for each of ten servers waits for all of them.
 
 use crate::token::Token;
 
 /// Events that are remembered.
 const EVENTS: usize = 8;
-/// More descriptors than this are many.
+/// More streams than this are many.
 const FEW: usize = 4;
 
 /// Where the last events came from.
@@ -18,8 +19,9 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    pub(crate) fn note(&mut self, token: Token) {
-        self.last[self.next] = Some(token);
+    /// An event, and of which stream it was if it was of one.
+    pub(crate) fn note(&mut self, stream: Option<Token>) {
+        self.last[self.next] = stream;
         self.next = (self.next + 1) % EVENTS;
     }
 
@@ -35,7 +37,7 @@ mod tests {
 
     fn crowd(indexes: impl IntoIterator<Item = u32>) -> Crowd {
         let mut crowd = Crowd::default();
-        indexes.into_iter().for_each(|index| crowd.note(Token::new(index, 0)));
+        indexes.into_iter().for_each(|index| crowd.note(Some(Token::new(index, 0))));
         crowd
     }
 
@@ -48,5 +50,8 @@ mod tests {
         assert!(crowd((0..100).map(|event| event % 5)).is_large());
         // Those who have gone quiet are forgotten.
         assert!(!crowd((0..100).chain([100; 5])).is_large());
+        let mut crowd = crowd(0..100);
+        (0..4).for_each(|_| crowd.note(None));
+        assert!(!crowd.is_large(), "among datagrams four are few");
     }
 }

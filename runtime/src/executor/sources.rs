@@ -20,6 +20,8 @@ struct Source {
     has_ended: bool,
     write: Readiness,
     hang_up: Readiness,
+    /// A stream, and so one peer: datagrams of many come to one socket.
+    is_stream: bool,
 }
 
 /// Ready until an attempt shows otherwise: edges are only reported when something changes.
@@ -31,7 +33,7 @@ struct Readiness {
 impl Default for Source {
     fn default() -> Source {
         let [read, write, hang_up] = [true, true, false].map(|ready| Readiness { ready, waker: None });
-        Source { read, has_ended: false, write, hang_up }
+        Source { read, has_ended: false, write, hang_up, is_stream: false }
     }
 }
 
@@ -77,6 +79,13 @@ impl Sources {
     pub(crate) fn on_emptied(&mut self, token: Token) {
         let source = &mut self.sources[token.index()];
         source.read.ready &= source.has_ended;
+        // Only of a stream can that be said.
+        source.is_stream = true;
+    }
+
+    /// Whether it is a stream, as far as it was read.
+    pub(crate) fn is_stream(&self, token: Token) -> bool {
+        self.sources[token.index()].is_stream
     }
 
     fn readiness(&mut self, token: Token, side: Side) -> &mut Readiness {
