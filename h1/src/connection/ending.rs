@@ -179,7 +179,7 @@ impl Connection {
             None => true,
         };
         if let Some(exchange) = self.current.take() {
-            self.forget_events(exchange.id);
+            self.forget_all_but_request(exchange.id);
             self.tell(exchange.id, exchange::Event::Failed(violation.malformed()));
         }
         self.clocks.on_exchange_end();

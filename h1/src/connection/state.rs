@@ -172,6 +172,12 @@ impl Connection {
         self.events.retain(|event| !matches!(event, Event::Exchange(of, _) if *of == id));
     }
 
+    /// The same, but that there is the exchange is told: nobody hears of the end of what never began.
+    pub(super) fn forget_all_but_request(&mut self, id: ExchangeId) {
+        let is_request = |event: &exchange::Event| matches!(event, exchange::Event::Request(_));
+        self.events.retain(|event| !matches!(event, Event::Exchange(of, event) if *of == id && !is_request(event)));
+    }
+
     pub(super) fn tell_closed(&mut self, closing: Closing) {
         if !core::mem::replace(&mut self.ends.is_told, true) {
             self.events.push_back(Event::Closed(closing));

@@ -496,3 +496,18 @@ fn a_date_is_added_where_there_is_none() {
     server.send_response(NOW, id, &head, &mut Bytes::new(), true).unwrap().unwrap();
     assert_eq!(sent(&mut server).0.matches("date:").count(), 1);
 }
+
+/// A request whose content is broken is told before its failure is, however much of it came at once.
+#[test]
+fn nobody_hears_of_the_end_of_a_request_that_never_began() {
+    let wire = b"PUT /b HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\rX\n";
+    for size in [1, 7, wire.len()] {
+        let mut server = server();
+        feed(&mut server, wire, size);
+        let (id, _) = request(&mut server);
+        let told = events(&mut server);
+        let failed = |event: &Event| matches!(event, Event::Exchange(of, exchange::Event::Failed(_)) if *of == id);
+        assert!(told.iter().any(failed), "{size}: {told:?}");
+        assert!(sent(&mut server).0.starts_with("HTTP/1.1 400 "));
+    }
+}
