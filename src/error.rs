@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use websocket::Closing;
 
-/// Why something of the library failed.
-#[derive(Clone, Debug)]
+/// Why something of the library failed. Its `Debug` is its text as well, because a `main` that returns an error shows that.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Error {
     /// The text is not a URL that can be fetched.
@@ -352,6 +352,12 @@ const INTERNAL_ERROR: u64 = 0x150;
 /// 0x100 and the alert (RFC 9001 section 4.8, RFC 7301 section 3.2).
 const NO_APPLICATION_PROTOCOL: u64 = 0x178;
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -583,6 +589,7 @@ mod tests {
             ),
         ] {
             let text = error.to_string();
+            assert_eq!(format!("{error:?}"), text, "what a `main` that fails shows");
             for part in parts {
                 assert!(text.contains(part), "{text}");
             }
