@@ -1,19 +1,23 @@
 //! The cases of h3spec by their numbers: a client breaks one rule, and the server has to close with an error that names it. Here
 //! only the code that fits best is taken, where h3spec takes a generic one as well.
 //!
-//! T1 to T33 break rules of QUIC and TLS, H1 to H15 rules of HTTP/3 and QPACK; what begins with `s` is of a second list, of H3Spec,
-//! that H1 to H15 do not have. T34 (a CRYPTO frame in a 0-RTT packet) takes two connections and is not among them: which frames a packet
-//! may hold is one table, and `which_packets_may_hold_which_frames` (quic/src/wire/frame/tests.rs) tests that row of it.
+//! T1 to T34 break rules of QUIC and TLS, H1 to H15 rules of HTTP/3 and QPACK; what begins with `s` is of a second list, of H3Spec,
+//! that H1 to H15 do not have.
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
 use adversary::http::{self, Command, GET, Line, Script, headers};
+use adversary::identity::Pair;
 use adversary::{Options, PLAIN, Peer, Stage, Tweak, push};
 use base::{Duration, Reader, Side};
 use quic::wire::connection_id::{ConnectionId, ResetToken};
-use quic::wire::frame::PacketKind::{self, Handshake, Initial, OneRtt};
+use quic::wire::frame::PacketKind::{self, Handshake, Initial, OneRtt, ZeroRtt};
 use quic::wire::transport_parameters::{PreferredAddress, TransportParameters};
 use std::rc::Rc;
-use tls::Level;
+use std::sync::{Arc, Mutex};
+use tls::{
+    EarlyData, FixedTicketKeys, Level, ReplayFilter, Ticket, TicketCache, TicketKeys, TicketOrigin, TicketPolicy,
+    TicketStore,
+};
 
 const FLOW_CONTROL_ERROR: u64 = 0x03;
 const STREAM_LIMIT_ERROR: u64 = 0x04;
@@ -145,6 +149,43 @@ fn end_of_early_data_before_finished() -> Peer {
     peer
 }
 
+/// Tickets of one client.
+struct Tickets(Mutex<TicketCache>);
+
+impl TicketStore for Tickets {
+    fn take(&self, origin: &TicketOrigin, unix_millis: u64) -> Option<Ticket> {
+        self.0.lock().unwrap().take(origin, unix_millis)
+    }
+
+    fn put(&self, origin: &TicketOrigin, ticket: Ticket) {
+        self.0.lock().unwrap().put(origin, ticket);
+    }
+}
+
+/// A client and a server that both allow early data.
+fn with_early_data() -> Pair {
+    let (mut client, mut server) = adversary::identity::pair_of(b"hq-interop");
+    let (of_client, of_server) = (Arc::make_mut(&mut client), Arc::make_mut(&mut server));
+    of_client.tickets = Some(Arc::new(Tickets(Mutex::new(TicketCache::new(8, 8)))));
+    of_client.dangerous_offer_early_data_that_may_be_replayed = true;
+    let keys = TicketKeys::new(&sim::seeded_provider(), &[[3; 32]]).unwrap();
+    let mut policy = TicketPolicy::new(Arc::new(FixedTicketKeys(Arc::new(keys))));
+    let filter = ReplayFilter::new(1000, 10_000, 0).named([1; 32]);
+    policy.dangerous_accept_early_data_that_may_be_replayed = Some(Arc::new(filter));
+    of_server.tickets = Some(policy);
+    (client, server)
+}
+
+/// In a 0-RTT packet of a second connection, whose early data the server has accepted.
+fn in_early_data(frames: &[u8]) -> Peer {
+    let identity = Box::leak(Box::new(with_early_data()));
+    Peer::with(Side::Server, Stage::Established, Options { identity, ..Options::default() });
+    let mut peer = Peer::with(Side::Server, Stage::Keys, Options { identity, seed: 2, ..Options::default() });
+    assert_eq!(peer.connection().early_data(), EarlyData::Accepted);
+    peer.send(ZeroRtt, frames);
+    peer
+}
+
 /// Extensions by their numbers.
 type Extensions = Vec<(u16, Vec<u8>)>;
 const ALPN: u16 = 16;
@@ -246,6 +287,7 @@ transport! {
     t32_transport_parameters_of_a_draft, MISSING_EXTENSION,
         with_extensions(|extensions| renumber(extensions, TRANSPORT_PARAMETERS, OLD_TRANSPORT_PARAMETERS));
     t33_end_of_early_data, UNEXPECTED_MESSAGE, end_of_early_data_before_finished();
+    t34_crypto_in_early_data, PROTOCOL_VIOLATION, in_early_data(&crypto(0, &[1]));
 }
 
 const H3_CLOSED_CRITICAL_STREAM: u64 = 0x104;
