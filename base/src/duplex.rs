@@ -128,7 +128,7 @@ pub struct Duplex {
     outgoing: Direction,
     /// Bytes of `input` that the machine has been offered and did not take, though it wanted more.
     offered: usize,
-    /// When the machine was last asked it had nothing more to send.
+    /// In the last [`transmit`](Duplex::transmit) the machine was asked, and had nothing more to send.
     is_silent: bool,
     is_reset: bool,
 }
@@ -208,10 +208,10 @@ impl Duplex {
         machine: &mut (impl StreamMachine + ?Sized),
         memory: &mut StreamMemory,
     ) -> bool {
+        self.is_silent = false;
         if !self.output.bytes().is_empty() {
             return true;
         }
-        self.is_silent = false;
         while self.outgoing == Direction::Open && !self.is_reset {
             let room = self.output.room(memory);
             if room.len() < STREAM_UNIT {
@@ -242,7 +242,8 @@ impl Duplex {
         self.output.remove(len);
     }
 
-    /// Whether all has gone that the machine had to say when it was last asked. Who has told it nothing since need not ask again.
+    /// Whether all has gone that the machine had to say in the last [`transmit`](Duplex::transmit). Who has told it nothing since need not
+    /// ask again. What had to wait for the carrier is no such answer: meanwhile the machine may have heard more.
     pub fn has_sent_all(&self) -> bool {
         self.is_silent && self.output.bytes().is_empty()
     }

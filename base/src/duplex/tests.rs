@@ -204,3 +204,22 @@ fn bytes_after_the_end_break_the_contract() {
     rig.end();
     rig.duplex.on_received(NOW, 0, &mut rig.machine);
 }
+
+/// What the carrier took later than the machine was asked says nothing of what the machine has to say by then.
+#[test]
+fn who_was_not_asked_since_the_carrier_was_full_has_not_said_all() {
+    let mut rig = rig();
+    rig.machine.to_send = vec![1; 10];
+    assert!(rig.transmit());
+    assert!(!rig.duplex.has_sent_all(), "it waits");
+    rig.duplex.on_sent(4);
+    assert!(!rig.duplex.has_sent_all(), "a part of it waits");
+    // Meanwhile it hears something, and has more to say.
+    rig.machine.to_send = vec![2; 3];
+    assert!(rig.transmit());
+    rig.duplex.on_sent(6);
+    assert!(!rig.duplex.has_sent_all());
+    assert!(rig.transmit());
+    rig.duplex.on_sent(3);
+    assert!(rig.duplex.has_sent_all(), "asked, and all has gone at once");
+}
