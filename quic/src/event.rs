@@ -48,11 +48,16 @@ pub(crate) struct Events {
     waiting: VecDeque<Event>,
     /// The last event, told after everything else.
     closed: Option<Box<CloseReason>>,
+    /// It was told. The application may still do what it likes with streams, and hears no more of them.
+    is_over: bool,
 }
 
 impl Events {
     /// Something happened.
     pub(crate) fn push(&mut self, event: Event) {
+        if self.is_over {
+            return;
+        }
         if matches!(event, Event::PeerMoved(_)) {
             // A peer moves as often as it likes, so what nobody has asked for yet is worth nothing any more.
             self.waiting.retain(|waiting| !matches!(waiting, Event::PeerMoved(_)));
@@ -77,7 +82,14 @@ impl Events {
 
     /// The last event, when nothing else is left to be told.
     pub(crate) fn pop_closed(&mut self) -> Option<Event> {
-        self.closed.take().map(|reason| Event::Closed(*reason))
+        let reason = self.closed.take()?;
+        self.is_over = true;
+        Some(Event::Closed(*reason))
+    }
+
+    /// Whether the end was told, and nothing follows.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.is_over
     }
 
     /// The end that waits to be told.
@@ -115,5 +127,7 @@ mod tests {
         assert!(!events.is_empty());
         assert_eq!(events.pop_closed(), Some(Event::Closed(CloseReason::StatelessReset)));
         assert!(events.is_empty() && !events.is_closed() && events.pop_closed().is_none());
+        events.push(Event::Confirmed);
+        assert!(events.is_over() && events.is_empty());
     }
 }

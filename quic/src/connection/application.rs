@@ -17,6 +17,9 @@ use tls::{PeerIdentity, Session};
 impl Connection {
     /// The next event, oldest first. After [`Event::Closed`] there is none.
     pub fn poll_event(&mut self) -> Option<Event> {
+        if self.events.is_over() {
+            return None;
+        }
         if let Some(event) = self.events.pop() {
             return Some(event);
         }
@@ -45,7 +48,8 @@ impl Connection {
 
     /// Whether `poll_event` may have something.
     pub fn has_events(&self) -> bool {
-        !self.events.is_empty() || self.streams.has_events() || self.has_datagram_events()
+        let waits = !self.events.is_empty() || self.streams.has_events() || self.has_datagram_events();
+        waits && !self.events.is_over()
     }
 
     /// Opens a stream; `None` while the peer's limit on their number is reached.
