@@ -161,19 +161,23 @@ fn two_connections_with_bbr_come_together_where_a_queue_stands() {
 
 /// A long and fast path that loses one in a hundred: neither the window of the receiver nor the buffer of the sender holds back a
 /// sender, under the settings of one that says nothing about them. Of the first twenty seconds 0.56 would be left if the rate doubled in
-/// each round trip from ten datagrams on.
+/// each round trip from ten datagrams on. Which packets are lost while it does moves a single seed, so the mean is judged.
 #[test]
 fn credit_keeps_up_with_bbr_on_a_long_path_that_loses() {
-    sim::check_seeds(&format!("{COMMAND} credit_keeps_up"), 1, |seed| {
-        for (rate, rtt, least, then) in [(200, 600, 0.48, 0.8), (100, 600, 0.5, 0.8)] {
-            let link = LinkConfig { loss: 0.01, ..bottleneck(rate, rtt, 100) };
+    for (rate, rtt, least, then) in [(200, 600, 0.48, 0.8), (100, 600, 0.5, 0.8)] {
+        let link = LinkConfig { loss: 0.01, ..bottleneck(rate, rtt, 100) };
+        let count = seeds(2);
+        let shares = |seed| {
             let mut path = Path::new(seed, link, with(CongestionControl::Bbr));
             path.connect();
-            let (first, second) = (path.shares(0, 20_000)[0], path.shares(20_000, 40_000)[0]);
-            println!("{rate} Mbit/s, {rtt} ms: {first:.3}, then {second:.3}");
-            assert!(first >= least && second >= then, "{rate} Mbit/s, {rtt} ms: {first:.3}, then {second:.3}");
-        }
-    });
+            (path.shares(0, 20_000)[0], path.shares(20_000, 40_000)[0])
+        };
+        let all: Vec<(f64, f64)> = (1..=count).map(shares).collect();
+        let mean = |of: fn(&(f64, f64)) -> f64| all.iter().map(of).sum::<f64>() / count as f64;
+        let (first, second) = (mean(|shares| shares.0), mean(|shares| shares.1));
+        println!("{rate} Mbit/s, {rtt} ms: {first:.3}, then {second:.3} of {all:.3?}");
+        assert!(first >= least && second >= then, "{rate} Mbit/s, {rtt} ms: {all:.3?}");
+    }
 }
 
 /// RFC 9002 section 7.8: what is not used does not grow.
