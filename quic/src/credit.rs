@@ -248,13 +248,13 @@ impl ReceiveCredit {
         }
     }
 
-    /// What the window would be, by what has flowed since it was last measured: half of it, or as much as in a round trip. What waits behind a gap has
-    /// flowed as well: that can be a window's worth, and the reader gets nothing of it until the gap is filled, in two or three round
-    /// trips. By what was consumed alone the window would grow more slowly than slow start, and hold it back wherever packets are lost.
-    /// What the reader could have does not count.
+    /// What the window would be, by what has flowed since it was last measured: half of it, or as much as in a round trip. What waits
+    /// behind a gap has flowed as well: that can be a window's worth, and the reader gets nothing of it until the gap is filled, in
+    /// two or three round trips. By what was consumed alone the window would grow more slowly than slow start, and hold it back
+    /// wherever packets are lost. What the reader could have does not count.
     ///
-    /// It is not waited for half of it to flow: it holds eight round trips, and in two of them a sender in slow start has become four
-    /// times as fast.
+    /// A round trip is enough, though less than half has flowed: a window holds eight round trips, and a sender in slow start becomes
+    /// four times as fast in two of them.
     fn tuned(&mut self, now: Instant, round_trip: Duration, waiting: u64) -> u64 {
         let until = self.consumed.saturating_add(waiting);
         let flowed = until.saturating_sub(self.mark);

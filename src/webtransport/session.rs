@@ -93,8 +93,8 @@ impl Session {
     }
 
     /// Fills `out` with keys for other uses, which only the two ends of this session know: the same at both, for the same label and context
-    /// and as many bytes. Another session on the same connection has others. The label has 1 to 255 bytes, the context at most 255. Without HTTP this is
-    /// TLS's exporter (RFC 9846 section 7.5), whose labels have at most 249 bytes and a context of any length.
+    /// and as many bytes. Another session on the same connection has others. The label has 1 to 255 bytes, the context at most 255.
+    /// Without HTTP this is TLS's exporter (RFC 9846 section 7.5), whose labels have at most 249 bytes and a context of any length.
     ///
     /// # Errors
     /// The label, the context or `out` is too long (for `out` that is 255 digests of the cipher suite), or the session is over.

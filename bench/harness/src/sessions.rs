@@ -5,12 +5,10 @@
 //! server answers each stream of both directions by its header of 16 bytes: bytes that come, bytes that are wanted; or, where the first
 //! number is [`COUNT`], the 8 bytes of how many datagrams its application has read of the connection.
 
-use crate::measure::{self, Usage};
+use crate::measure;
 use crate::work;
-use std::io::{BufRead, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Instant;
 
 /// Asks how many datagrams have been read.
 pub const COUNT: u64 = u64::MAX;
@@ -92,32 +90,6 @@ pub fn run(stack: &Stack) {
             eprintln!("started by `bench`");
             std::process::exit(2);
         }
-    }
-}
-
-/// A client's measurement: it begins when the parent has read what the server used so far.
-pub struct Measurement {
-    began: Instant,
-    before: Usage,
-}
-
-impl Measurement {
-    /// Warm; tells the parent and waits for its word.
-    pub fn begin() -> Measurement {
-        println!("ready");
-        let _ = std::io::stdout().flush();
-        let mut line = String::new();
-        let _ = std::io::stdin().lock().read_line(&mut line);
-        Measurement { began: Instant::now(), before: Usage::now() }
-    }
-
-    /// Done; how many datagrams were read at the other end, if that is what is measured.
-    pub fn end(self, arrived: u64) {
-        let nanoseconds = self.began.elapsed().as_nanos();
-        let usage = Usage::now().since(self.before);
-        // In the place of a latency.
-        println!("done {nanoseconds} {arrived} 0 {}", usage.encode());
-        let _ = std::io::stdout().flush();
     }
 }
 

@@ -129,16 +129,28 @@ impl Measurement {
 
     /// Done; the time of each request in nanoseconds.
     pub fn end(self, mut latencies: Vec<u64>) {
-        let nanoseconds = self.began.elapsed().as_nanos();
-        let usage = Usage::now().since(self.before);
+        let done = self.done();
         latencies.sort_unstable();
         let at = |share: f64| {
             let place = (latencies.len() as f64 * share) as usize;
             latencies.get(place.min(latencies.len().saturating_sub(1))).copied().unwrap_or(0)
         };
-        println!("done {nanoseconds} {} {} {}", at(0.5), at(0.99), usage.encode());
-        let _ = std::io::stdout().flush();
+        tell(done, at(0.5), at(0.99));
     }
+
+    /// Done; how many datagrams were read at the other end, if that is what is measured, in the place of a latency.
+    pub fn end_with_count(self, arrived: u64) {
+        tell(self.done(), arrived, 0);
+    }
+
+    fn done(self) -> (u128, Usage) {
+        (self.began.elapsed().as_nanos(), Usage::now().since(self.before))
+    }
+}
+
+fn tell((nanoseconds, usage): (u128, Usage), first: u64, second: u64) {
+    println!("done {nanoseconds} {first} {second} {}", usage.encode());
+    let _ = std::io::stdout().flush();
 }
 
 /// The header of a bare stream: bytes that will come from the client, bytes that it wants.

@@ -1,8 +1,8 @@
 //! Posthaste's sessions, by the library's own server and client, as an application would use them: `webtransport` over HTTP/3, and
 //! `session`, the same without HTTP.
 
-use harness::sessions::{self, COUNT, Measurement, Stack, Work};
-use harness::work;
+use harness::sessions::{self, COUNT, Stack, Work};
+use harness::work::{self, Measurement};
 use posthaste::{
     Bytes, Client, Error, Executor, Handle, Identity, ReceiveStream, Reply, Request, Roots, SendStream, Server,
     Session, SessionRequest, WebTransportLimits,
@@ -116,13 +116,13 @@ async fn work_on(handle: &Handle, asking: &Asking, what: Work) -> Result<(), Err
             exchange(&first, bulk.warm()).await?;
             let measurement = Measurement::begin();
             exchange(&first, bulk).await?;
-            measurement.end(0);
+            measurement.end_with_count(0);
         }
         Work::Datagrams { count, len } => {
             let before = send_datagrams(&first, sessions::WARM_DATAGRAMS, len).await?;
             let measurement = Measurement::begin();
             let after = send_datagrams(&first, count, len).await?;
-            measurement.end(after - before);
+            measurement.end_with_count(after - before);
         }
         Work::Idle(count) => {
             let measurement = Measurement::begin();
@@ -136,7 +136,7 @@ async fn work_on(handle: &Handle, asking: &Asking, what: Work) -> Result<(), Err
             }
             // What both sides still had to say has been said by then.
             handle.sleep(std::time::Duration::from_millis(500)).await;
-            measurement.end(0);
+            measurement.end_with_count(0);
         }
     }
     Ok(())

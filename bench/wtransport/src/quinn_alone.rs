@@ -2,7 +2,8 @@
 
 use crate::{Failure, bind, client_tls, server_tls, transport};
 use bytes::Bytes;
-use harness::sessions::{self, COUNT, Measurement, Work};
+use harness::sessions::{self, COUNT, Work};
+use harness::work::Measurement;
 use harness::{identity, work};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{Connection, Endpoint, EndpointConfig, RecvStream, SendStream, TokioRuntime};
@@ -77,13 +78,13 @@ pub async fn client(folder: &Path, remote: SocketAddr, what: Work) -> Result<(),
             exchange(&first, bulk.warm()).await?;
             let measurement = Measurement::begin();
             exchange(&first, bulk).await?;
-            measurement.end(0);
+            measurement.end_with_count(0);
         }
         Work::Datagrams { count, len } => {
             let before = send_datagrams(&first, sessions::WARM_DATAGRAMS, len).await?;
             let measurement = Measurement::begin();
             let after = send_datagrams(&first, count, len).await?;
-            measurement.end(after - before);
+            measurement.end_with_count(after - before);
         }
         Work::Idle(count) => {
             let measurement = Measurement::begin();
@@ -92,7 +93,7 @@ pub async fn client(folder: &Path, remote: SocketAddr, what: Work) -> Result<(),
                 held.push(connect().await?);
             }
             tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-            measurement.end(0);
+            measurement.end_with_count(0);
         }
     }
     Ok(())

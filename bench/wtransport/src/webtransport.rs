@@ -1,8 +1,8 @@
 //! wtransport: one session on each connection.
 
 use crate::{Failure, bind, client_tls, server_tls, transport};
-use harness::sessions::{self, COUNT, Measurement, Work};
-use harness::work;
+use harness::sessions::{self, COUNT, Work};
+use harness::work::{self, Measurement};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -84,13 +84,13 @@ pub async fn client(folder: &Path, remote: SocketAddr, what: Work) -> Result<(),
             exchange(&first, bulk.warm()).await?;
             let measurement = Measurement::begin();
             exchange(&first, bulk).await?;
-            measurement.end(0);
+            measurement.end_with_count(0);
         }
         Work::Datagrams { count, len } => {
             let before = send_datagrams(&first, sessions::WARM_DATAGRAMS, len).await?;
             let measurement = Measurement::begin();
             let after = send_datagrams(&first, count, len).await?;
-            measurement.end(after - before);
+            measurement.end_with_count(after - before);
         }
         Work::Idle(count) => {
             let measurement = Measurement::begin();
@@ -99,7 +99,7 @@ pub async fn client(folder: &Path, remote: SocketAddr, what: Work) -> Result<(),
                 held.push(endpoint.connect(&url).await?);
             }
             tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-            measurement.end(0);
+            measurement.end_with_count(0);
         }
     }
     Ok(())

@@ -18,8 +18,8 @@ use core::ops::Range;
 /// more often.
 const OPEN_CHUNK: usize = 4096;
 
-/// What is counted for a chunk that has arrived behind a gap: its entry, without its bytes. 64 bytes, so that a peer that acknowledges all but one
-/// packet has no more held for it than any other.
+/// What is counted for a chunk that has arrived behind a gap: its entry, without its bytes. 64 bytes, so that a peer that acknowledges
+/// all but one packet has no more held for it than any other.
 const ENTRY: u64 = 64;
 
 /// A chunk and the offset of its first byte. It ends where the next one begins.

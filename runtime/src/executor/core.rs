@@ -48,7 +48,7 @@ pub(crate) struct Core {
     poller: RefCell<Poller>,
     alarm: Token,
     patience: Cell<Patience>,
-    crowd: Cell<Crowd>,
+    crowd: RefCell<Crowd>,
     pub(crate) farewells: Farewells,
     pub(crate) locals: Locals,
     stats: Cell<Stats>,
@@ -73,7 +73,7 @@ impl Core {
             poller: RefCell::new(poller),
             alarm,
             patience: Cell::new(Patience::new(options.look)),
-            crowd: Cell::default(),
+            crowd: RefCell::default(),
             farewells: Farewells::default(),
             locals: Locals::default(),
             stats: Cell::default(),
@@ -258,7 +258,7 @@ impl Core {
     /// How long to look for events. Where many peers are under way they go on without this thread: what it finds after a sleep is more at
     /// once, for fewer system calls.
     fn budget(&self) -> Duration {
-        if self.crowd.get().is_large() { Duration::ZERO } else { self.patience.get().budget() }
+        if self.crowd.borrow().is_large() { Duration::ZERO } else { self.patience.get().budget() }
     }
 
     fn until_timer(&self, now: Instant) -> Option<Duration> {
@@ -313,9 +313,7 @@ impl Core {
             any = true;
             if event.token != self.alarm {
                 let mut sources = self.sources.borrow_mut();
-                let mut crowd = self.crowd.get();
-                crowd.note(sources.is_stream(event.token).then_some(event.token));
-                self.crowd.set(crowd);
+                self.crowd.borrow_mut().note(sources.is_stream(event.token).then_some(event.token));
                 let woken = sources.note(event);
                 drop(sources);
                 woken.into_iter().flatten().for_each(Waker::wake);

@@ -1,8 +1,9 @@
 //! Whether the last events were of many streams, and so of many peers.
 //!
 //! A peer that is alone waits for its answer, and loses what this thread needs to wake up. Of many peers the others go on meanwhile, and
-//! nothing is lost but the time that a thread spends looking for the next of them. A socket of datagrams tells nothing of that: many peers may
-//! share it, and what comes of them is taken in together. A client with a socket for each of ten servers waits for all of them.
+//! nothing is lost but the time that a thread spends looking for the next of them. A socket of datagrams tells nothing of that: many
+//! peers may share it, and what comes of them is taken in together. A client with a socket for each of ten servers waits for all of
+//! them.
 
 use crate::token::Token;
 
@@ -12,7 +13,7 @@ const EVENTS: usize = 8;
 const FEW: usize = 4;
 
 /// Where the last events came from.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Crowd {
     last: [Option<Token>; EVENTS],
     next: usize,
