@@ -43,15 +43,26 @@ fn programs() -> &'static Path {
             .arg(root().join("tests/bare/Cargo.toml"))
             .arg("--target-dir")
             .arg(&target)
-            // What a measurement of coverage, say, adds to the tests needs the standard library.
+            // Nothing else: what a measurement of coverage, say, adds to the tests needs the standard library.
             .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env("CARGO_ENCODED_RUSTFLAGS", without_places())
             .output()
             .expect("cargo runs");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "tests/bare does not build:\n{said}");
         target.join("release")
     })
+}
+
+/// The compiler's flags that shorten the names of source files in the program. A panic names its file, so that the program
+/// would grow with the path at which somebody checked the project out.
+fn without_places() -> String {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo = home.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).expect("Cargo has a folder");
+    // A folder for each registry; none where the sources are kept elsewhere.
+    let registries = std::fs::read_dir(cargo.join("registry/src")).into_iter().flatten();
+    let places = registries.map(|one| one.expect("Cargo's folder can be read").path()).chain([root().to_owned()]);
+    places.map(|place| format!("--remap-path-prefix={}/=", place.display())).collect::<Vec<_>>().join("\x1f")
 }
 
 /// Its status, and its lines by what stands before the colon.
