@@ -6,6 +6,7 @@ use crate::index::Index;
 use crate::record::{self, HEADER_LEN, MAX_CONTENT, Record};
 use crate::scan::{Found, Scan};
 use crate::segment::{self, DATA_START, Segment};
+use crate::tail::Tail;
 use std::collections::VecDeque;
 use std::io;
 use std::ops::ControlFlow;
@@ -86,7 +87,7 @@ pub struct Journal<F: Files> {
     options: Options,
     /// In order; the last one is written.
     segments: VecDeque<Kept>,
-    file: F::File,
+    tail: Tail<F::File>,
     index: Index,
     /// Bytes of the newest segment that are durable.
     synced: u64,
@@ -138,11 +139,12 @@ impl<F: Files> Journal<F> {
                 (file, highest + 1)
             }
         };
+        let end = segments.back().map_or(0, |kept| kept.len);
         let mut made = Journal {
             files,
             options,
             segments,
-            file,
+            tail: Tail::new(file, end),
             index: Index::default(),
             synced: 0,
             waiting: Vec::new(),
@@ -195,12 +197,10 @@ impl<F: Files> Journal<F> {
         let mut replayed = Replayed::default();
         for place in first..self.segments.len() {
             let is_newest = place + 1 == self.segments.len();
-            let torn = self.replay_segment(place, is_newest, visit, &mut replayed)?;
-            if let Some((offset, bytes)) = torn.filter(|_| is_newest) {
-                // No record is shorter than its header.
-                replayed.next_unused += bytes / HEADER_LEN as u64 + 1;
-                self.cut(offset)?;
-                self.synced = offset;
+            let end = self.replay_segment(place, is_newest, visit, &mut replayed)?;
+            if is_newest && end < self.len() {
+                self.cut(end)?;
+                self.synced = end;
             }
         }
         self.stopped = None;
@@ -214,7 +214,7 @@ impl<F: Files> Journal<F> {
             let (segment, len) = (*segment, *len);
             let opened;
             let file = if place + 1 == self.segments.len() {
-                &self.file
+                self.tail.file()
             } else {
                 let name = segment.name();
                 opened = self.files.open(&name).map_err(|error| Error::new("open", &name, error))?;
@@ -229,26 +229,27 @@ impl<F: Files> Journal<F> {
         Ok(0)
     }
 
-    /// What is torn at its end: where, and how much.
+    /// Where its records end: what is behind is torn, or zeros.
     fn replay_segment(
         &mut self,
         place: usize,
         is_newest: bool,
         visit: &mut dyn FnMut(Record<'_>),
         replayed: &mut Replayed,
-    ) -> Result<Option<(u64, u64)>, Error> {
+    ) -> Result<u64, Error> {
         let Kept { segment, len } = &self.segments[place];
         let (segment, len) = (*segment, *len);
         let name = segment.name();
         let opened;
         let file = if is_newest {
-            &self.file
+            self.tail.file()
         } else {
             opened = self.files.open(&name).map_err(|error| Error::new("open", &name, error))?;
             &opened
         };
         let mut scan = Scan::new(file, segment.salt, DATA_START, len, &mut self.read);
         let mut torn = None;
+        replayed.next_unused = replayed.next_unused.max(segment.base);
         loop {
             match scan.next().map_err(|error| Error::new("read", &name, error))? {
                 Found::Record(offset, record) => {
@@ -262,13 +263,15 @@ impl<F: Files> Journal<F> {
                     visit(record);
                 }
                 Found::Broken { offset, bytes, sequence } => {
+                    replayed.next_unused += if sequence.is_some() { 1 } else { most_records(bytes) };
                     note(&mut self.damages, Damage::Broken { file: name.clone(), offset, bytes, sequence });
                 }
                 Found::Torn { offset, bytes } => {
+                    replayed.next_unused += most_records(bytes);
                     note(&mut self.damages, Damage::Torn { file: name.clone(), offset, bytes });
-                    torn = Some((offset, bytes));
+                    torn = Some(offset);
                 }
-                Found::End => return Ok(torn),
+                Found::End => return Ok(torn.unwrap_or_else(|| scan.offset())),
             }
         }
     }
@@ -276,8 +279,8 @@ impl<F: Files> Journal<F> {
     /// Cuts off the newest segment.
     fn cut(&mut self, len: u64) -> Result<(), Error> {
         let name = self.newest().segment.name();
-        self.file.truncate(len).map_err(|error| Error::new("cut off", &name, error))?;
-        self.file.sync().map_err(|error| Error::new("sync", &name, error))?;
+        self.tail.truncate(len).map_err(|error| Error::new("cut off", &name, error))?;
+        self.tail.sync().map_err(|error| Error::new("sync", &name, error))?;
         self.waiting.clear();
         self.note_len(len);
         self.index.truncate(len);
@@ -309,10 +312,10 @@ impl<F: Files> Journal<F> {
         }
         if self.careful > 0 {
             // Nothing waited before it.
-            if let Err(error) = write_all(&mut self.file, &self.waiting, start) {
+            if let Err(error) = self.tail.write(&self.waiting, start) {
                 self.waiting.clear();
-                // What stays behind the end is written over by the next record, and cut off by the next replay.
-                let _ = self.file.truncate(start);
+                // A part of them that stayed behind the end might be taken for records once others have been written before it.
+                self.stopped = self.tail.truncate(start).err().map(|error| error.kind());
                 return Err(Error::new("append", &segment.name(), error));
             }
         }
@@ -340,7 +343,7 @@ impl<F: Files> Journal<F> {
             return Ok(());
         }
         let place = self.written();
-        if let Err(error) = write_all(&mut self.file, &self.waiting, place) {
+        if let Err(error) = self.tail.write(&self.waiting, place) {
             self.stopped = Some(error.kind());
             self.careful = CAREFUL_COMMITS;
             return Err(Error::new("append", &self.newest().segment.name(), error));
@@ -359,7 +362,8 @@ impl<F: Files> Journal<F> {
         self.check("commit")?;
         self.write()?;
         let is_due = self.options.durability == Durability::Synced && self.synced < self.len();
-        let synced = if is_due { self.file.sync() } else { Ok(()) };
+        let (len, count, limit) = (self.len(), self.len() - self.synced, self.options.segment_size);
+        let synced = if is_due { self.tail.commit(len, count, limit) } else { Ok(()) };
         if let Err(error) = synced {
             self.stopped = Some(error.kind());
             return Err(Error::new("sync", &self.newest().segment.name(), error));
@@ -391,7 +395,7 @@ impl<F: Files> Journal<F> {
         // Whatever comes of it, the ordinal is taken.
         self.highest = ordinal;
         let (file, len) = make_segment(&mut self.files, segment, &content, self.options.durability)?;
-        let before = std::mem::replace(&mut self.file, file);
+        let before = std::mem::replace(&mut self.tail, Tail::new(file, len)).into_file(self.len());
         let index = std::mem::take(&mut self.index);
         self.keep_open(Open { ordinal: self.newest().segment.ordinal, file: before, index });
         self.segments.push_back(Kept { segment, len });
@@ -489,7 +493,7 @@ impl<F: Files> Journal<F> {
             self.open_older(place)?;
         }
         let older = self.open.iter().find(|open| open.ordinal == segment.ordinal);
-        let file = older.filter(|_| !is_newest).map_or(&self.file, |open| &open.file);
+        let file = older.filter(|_| !is_newest).map_or(self.tail.file(), |open| &open.file);
         let mut scan = Scan::new(file, segment.salt, offset, len, &mut self.read);
         loop {
             match scan.next().map_err(|error| Error::new("read", &name, error))? {
@@ -513,7 +517,7 @@ impl<F: Files> Journal<F> {
                     note(&mut self.damages, Damage::Broken { file: name.clone(), offset, bytes, sequence: None });
                 }
                 Found::End => {
-                    hint(&mut self.hints, (*next, segment.ordinal, len));
+                    hint(&mut self.hints, (*next, segment.ordinal, scan.offset()));
                     return Ok(ControlFlow::Continue(()));
                 }
             }
@@ -553,11 +557,20 @@ impl<F: Files> Journal<F> {
     pub fn segments(&self) -> usize {
         self.segments.len()
     }
+}
 
-    /// Its files, when it is not needed any more.
-    pub fn into_files(self) -> F {
-        self.files
+/// A journal that is closed leaves no zeros behind its records.
+impl<F: Files> Drop for Journal<F> {
+    fn drop(&mut self) {
+        let written = self.written();
+        self.tail.cut_zeros(written);
     }
+}
+
+/// How many records so many bytes can have been, the last of them torn.
+const fn most_records(bytes: u64) -> u64 {
+    // No record is shorter than its header.
+    bytes / HEADER_LEN as u64 + 1
 }
 
 /// Remembers a damage, once.

@@ -41,6 +41,7 @@ mod record;
 mod scan;
 mod segment;
 mod system;
+mod tail;
 
 pub use damage::{Damage, Error};
 pub use files::{Files, JournalFile};

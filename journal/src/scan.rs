@@ -1,7 +1,8 @@
 //! Records of a segment one after the other, and what to make of bytes that are none.
 //!
 //! Where a header is good and the content is not, one record is passed by. Where the header is not good, the next place at which one
-//! is good is looked for, byte by byte. If there is none up to the end, everything from there on is torn.
+//! is good is looked for, byte by byte. If there is none up to the end, everything from there on is torn. Where only zeros are left, the
+//! records have ended: they were written ahead of records that never came, and no header begins with a zero.
 
 use crate::files::{JournalFile, read_full};
 use crate::record::{HEADER_LEN, Header, MARK, Record};
@@ -17,7 +18,7 @@ pub(crate) enum Found<'a> {
     Record(u64, Record<'a>),
     /// No record: from there, so many bytes. Another one follows.
     Broken { offset: u64, bytes: u64, sequence: Option<u64> },
-    /// No record, up to the end.
+    /// No record, up to the end or the zeros before it.
     Torn { offset: u64, bytes: u64 },
     /// The end.
     End,
@@ -42,7 +43,7 @@ impl<'a, F: JournalFile> Scan<'a, F> {
         Scan { file, salt, offset, end, buffer, start: offset, filled: 0 }
     }
 
-    /// Where it stands.
+    /// Where it stands; at the end, where the records have ended.
     pub(crate) const fn offset(&self) -> u64 {
         self.offset
     }
@@ -96,7 +97,7 @@ impl<'a, F: JournalFile> Scan<'a, F> {
             let record = Record { kind: header.kind, sequence: header.sequence, time: header.time, content };
             return Ok(Found::Record(offset, record));
         }
-        if self.offset >= self.end {
+        if self.is_zero_from(self.offset)? {
             return self.torn(offset);
         }
         Ok(Found::Broken { offset, bytes: whole, sequence: Some(header.sequence) })
@@ -106,9 +107,39 @@ impl<'a, F: JournalFile> Scan<'a, F> {
         self.at(offset).get(HEADER_LEN..HEADER_LEN + len)
     }
 
+    /// There is no record from `offset` to the end.
     fn torn(&mut self, offset: u64) -> io::Result<Found<'_>> {
+        let Some(last) = self.last_written(offset)? else {
+            (self.offset, self.end) = (offset, offset);
+            return Ok(Found::End);
+        };
         self.offset = self.end;
-        Ok(Found::Torn { offset, bytes: self.end - offset })
+        Ok(Found::Torn { offset, bytes: last + 1 - offset })
+    }
+
+    /// Where the last byte is that is no zero, from `place` on.
+    fn last_written(&mut self, mut place: u64) -> io::Result<Option<u64>> {
+        let mut last = None;
+        while place < self.end {
+            self.fill(place, 1)?;
+            let bytes = self.at(place);
+            last = bytes.iter().rposition(|byte| *byte != 0).map(|at| place + at as u64).or(last);
+            place += bytes.len() as u64;
+        }
+        Ok(last)
+    }
+
+    /// Whether there is nothing else up to the end.
+    fn is_zero_from(&mut self, mut place: u64) -> io::Result<bool> {
+        while place < self.end {
+            self.fill(place, 1)?;
+            let bytes = self.at(place);
+            if bytes.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            place += bytes.len() as u64;
+        }
+        Ok(true)
     }
 
     /// The next good header after a bad one.

@@ -47,6 +47,12 @@ fn snapshot(journal: &mut Journal<Folder>, next: u64) {
     journal.begin_segment(next, [record].into_iter()).expect("there is room");
 }
 
+/// Where the last byte is that is no zero, and no record of these tests ends with one.
+fn records_end(bytes: &[u8]) -> usize {
+    let last = bytes.iter().rposition(|byte| *byte != 0).expect("a header");
+    (last + 1).max(DATA_START as usize)
+}
+
 /// Events from there on.
 fn read(journal: &mut Journal<Folder>, from: u64, count: usize) -> Vec<u64> {
     let mut found = Vec::new();
@@ -134,10 +140,19 @@ fn old_segments_are_removed_a_few_at_a_time_and_the_rest_stays_readable() {
 #[test]
 fn every_truncation_and_every_flipped_byte_of_the_last_segment_is_told_and_survived() {
     let folder = Folder::new();
-    drop(filled(&folder, 60));
-    let (_, whole) = open(&folder);
+    let journal = filled(&folder, 60);
+    // As a crash leaves it, with zeros behind its records, and as a journal that was closed does.
+    truncate_and_flip(&folder.copy());
+    drop(journal);
+    truncate_and_flip(&folder);
+}
+
+fn truncate_and_flip(folder: &Folder) {
+    let folder = folder.copy();
     let name = folder.names().pop().expect("a segment");
     let bytes = folder.bytes(&name);
+    let end_of_records = records_end(&bytes);
+    let (_, whole) = open(&folder.copy());
     let base = whole[0].1;
     for end in 0..bytes.len() {
         let cut = folder.copy();
@@ -169,7 +184,7 @@ fn every_truncation_and_every_flipped_byte_of_the_last_segment_is_told_and_survi
         }
         // One record is gone, whichever it was, and everything else is there in order.
         let lost: Vec<&(u8, u64)> = whole.iter().filter(|one| !found.contains(one)).collect();
-        assert_eq!(lost.len(), 1, "byte {at}: {lost:?}");
+        assert_eq!(lost.len(), usize::from(at < end_of_records), "byte {at}: {lost:?}");
         assert!(left.is_sorted() && left.len() + base as usize >= 60, "byte {at}");
         let [damage] = &damages[..] else { panic!("byte {at}: {damages:?}") };
         let (Damage::Torn { offset, bytes, .. } | Damage::Broken { offset, bytes, .. }) = damage else {
@@ -189,7 +204,7 @@ fn a_record_within_a_record_is_not_taken_for_one() {
     let outer = Record { kind: OTHER, sequence: 4, time: 0, content: &inner };
     journal.append([outer].into_iter()).expect("there is room");
     journal.commit().expect("it syncs");
-    let place = folder.bytes(&name).len() - inner.len() - HEADER_LEN;
+    let place = records_end(&folder.bytes(&name)) - inner.len() - HEADER_LEN;
     append(&mut journal, 4).expect("there is room");
     journal.commit().expect("it syncs");
     drop(journal);
@@ -198,6 +213,182 @@ fn a_record_within_a_record_is_not_taken_for_one() {
     folder.set_bytes(&name, bytes);
     let (_, found) = open(&folder);
     assert_eq!(found, [before, vec![(EVENT, 4)]].concat());
+}
+
+/// The zeros ahead of the records of the newest segment.
+fn zeros(folder: &Folder) -> usize {
+    let bytes = folder.bytes(&folder.names().pop().expect("a segment"));
+    bytes.len() - records_end(&bytes)
+}
+
+#[test]
+fn zeros_are_written_ahead_in_steps_that_grow_and_are_gone_when_the_journal_is_closed() {
+    let folder = Folder::new();
+    let options = Options { segment_size: 3 << 20, ..options() };
+    let mut journal = Journal::open(folder.clone(), options).expect("it opens");
+    journal.replay(&mut |_| ()).expect("it is read");
+    let (mut steps, mut most, mut before) = (0, 0, 0);
+    let content = [7; 1000];
+    let mut sequence = 0;
+    while !journal.wants_snapshot() {
+        sequence += 1;
+        let record = Record { kind: EVENT, sequence, time: 0, content: &content };
+        journal.append([record].into_iter()).expect("there is room");
+        journal.commit().expect("it syncs");
+        let bytes = folder.bytes(&folder.names()[0]);
+        let written = records_end(&bytes);
+        assert!(zeros(&folder) <= written.min(256 << 10) + 4095, "{} behind {written}", zeros(&folder));
+        assert!(bytes.len() <= written.max(3 << 20), "never beyond the segment");
+        steps += usize::from(bytes.len() > before);
+        (most, before) = (most.max(zeros(&folder)), bytes.len());
+    }
+    assert!(steps < 25 && most > 250 << 10, "{steps} steps for {sequence} commits, {most} bytes at most");
+    let written = records_end(&folder.bytes(&folder.names()[0]));
+    drop(journal);
+    assert_eq!(folder.bytes(&folder.names()[0]).len(), written);
+    assert_eq!(written as u64, DATA_START + sequence * (HEADER_LEN as u64 + 1000));
+}
+
+/// Who writes much at a time would write it twice, and who does not sync gains nothing.
+#[test]
+fn large_commits_and_those_that_are_not_synced_write_no_zeros() {
+    for durability in [Durability::Synced, Durability::LostWithTheMachine] {
+        let folder = Folder::new();
+        let options = Options { segment_size: 3 << 20, durability, ..options() };
+        let mut journal = Journal::open(folder.clone(), options).expect("it opens");
+        journal.replay(&mut |_| ()).expect("it is read");
+        let size = if durability == Durability::Synced { 100 << 10 } else { 1000 };
+        let content = vec![7; size];
+        for sequence in 1..20 {
+            let record = Record { kind: EVENT, sequence, time: 0, content: &content };
+            journal.append([record].into_iter()).expect("there is room");
+            journal.commit().expect("it syncs");
+            assert_eq!(zeros(&folder), 0, "{durability:?}");
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_is_not_the_newest_has_no_zeros_and_one_that_kept_them_is_read() {
+    let folder = Folder::new();
+    let mut journal = filled(&folder, 100);
+    let names = folder.names();
+    for name in &names[..names.len() - 1] {
+        let bytes = folder.bytes(name);
+        assert_eq!(bytes.len(), records_end(&bytes), "{name}");
+    }
+    // A crash may take the cut back, but not what was committed.
+    let crashed = folder.copy();
+    for name in &names {
+        let mut bytes = crashed.bytes(name);
+        bytes.resize(bytes.len() + 1000, 0);
+        crashed.set_bytes(name, bytes);
+    }
+    assert_eq!(read(&mut journal, 1, 999), (1..=100).collect::<Vec<_>>());
+    let (mut again, _) = open(&crashed);
+    for _ in 0..2 {
+        assert_eq!(read(&mut again, 1, 999), (1..=100).collect::<Vec<_>>());
+    }
+    append(&mut again, 101).expect("there is room");
+    again.commit().expect("it syncs");
+    assert_eq!(read(&mut again, 1, 999), (1..=101).collect::<Vec<_>>());
+    assert!(again.take_damages().is_empty());
+}
+
+/// A header says how long its record is, and its checksums say of what: zeros are content as anything else.
+#[test]
+fn records_of_zeros_are_records_and_a_torn_one_before_zeros_is_told() {
+    let folder = Folder::new();
+    let options = Options { segment_size: 100_000, ..options() };
+    let mut journal = Journal::open(folder.clone(), options).expect("it opens");
+    journal.replay(&mut |_| ()).expect("it is read");
+    for sequence in 1..=9 {
+        let content = vec![0; 300 * (sequence as usize % 3)];
+        let record = Record { kind: EVENT, sequence, time: 0, content: &content };
+        journal.append([record].into_iter()).expect("there is room");
+        journal.commit().expect("it syncs");
+    }
+    let name = folder.names().pop().expect("a segment");
+    let bytes = folder.bytes(&name);
+    let replayed = |bytes: &[u8]| {
+        let folder = folder.copy();
+        folder.set_bytes(&name, bytes.to_vec());
+        let mut journal = Journal::open(folder.clone(), options).expect("it opens");
+        let mut count = 0;
+        let replayed = journal.replay(&mut |_| count += 1).expect("it is read");
+        (count, replayed.next_unused, journal.take_damages())
+    };
+    assert_eq!(replayed(&bytes), (9, 10, Vec::new()));
+    // The last one has no content: its header is torn at each byte, and zeros follow.
+    let end = records_end(&bytes);
+    for at in end - HEADER_LEN..end {
+        let mut torn = bytes.clone();
+        torn[at..end].fill(0);
+        let (count, next, damages) = replayed(&torn);
+        assert_eq!(count, 8, "{at}");
+        let offset = (end - HEADER_LEN) as u64;
+        let left = records_end(&torn) as u64;
+        let expected = (left > offset).then(|| Damage::Torn { file: name.clone(), offset, bytes: left - offset });
+        assert_eq!(damages, expected.into_iter().collect::<Vec<_>>(), "{at}");
+        assert!(next == 9 + u64::from(left > offset), "a number that it may have had is not given again: {at}");
+    }
+}
+
+/// Records that were spoiled one after the other before a torn end had numbers too, and so had those behind a snapshot.
+#[test]
+fn numbers_of_spoiled_and_torn_records_are_not_given_again() {
+    let folder = Folder::new();
+    let mut journal = filled(&folder, 5);
+    snapshot(&mut journal, 6);
+    let name = folder.names().pop().expect("a segment");
+    let mut starts = Vec::new();
+    for sequence in 6..=9 {
+        starts.push(records_end(&folder.bytes(&name)));
+        let record = Record { kind: EVENT, sequence, time: 0, content: b"content" };
+        journal.append([record].into_iter()).expect("there is room");
+        journal.commit().expect("it syncs");
+    }
+    for kept in 0..4 {
+        let spoiled = folder.copy();
+        let mut bytes = spoiled.bytes(&name);
+        starts[kept..].iter().for_each(|start| bytes[start + HEADER_LEN] ^= 1);
+        spoiled.set_bytes(&name, bytes);
+        let mut journal = Journal::open(spoiled, options()).expect("it opens");
+        let replayed = journal.replay(&mut |_| ()).expect("it is read");
+        assert!(replayed.next_unused >= 10, "{kept}: {replayed:?}");
+        assert_eq!(journal.take_damages().len(), 4 - kept);
+    }
+}
+
+/// Where there is no room for zeros, what is appended has all the room that there is.
+#[test]
+fn a_disk_that_is_full_of_zeros_takes_as_many_events_as_one_without() {
+    let fits = |room: u64, durability| {
+        let folder = Folder::new();
+        let options = Options { segment_size: 100_000, durability, ..options() };
+        let mut journal = Journal::open(folder.clone(), options).expect("it opens");
+        journal.replay(&mut |_| ()).expect("it is read");
+        folder.set_room(room);
+        folder.set_short(97);
+        let mut last = 0;
+        loop {
+            append(&mut journal, last + 1).expect("it waits");
+            match journal.commit() {
+                Ok(()) => last += 1,
+                Err(error) => break assert!(error.is_disk_full(), "{error}"),
+            }
+        }
+        journal.replay(&mut |_| ()).expect("what was committed is there");
+        assert_eq!(read(&mut journal, 1, 9999), (1..=last).collect::<Vec<_>>());
+        assert_eq!(zeros(&folder), 0, "room {room}");
+        // What the zeros took is there again for others.
+        let bytes = records_end(&folder.bytes(&folder.names()[0])) as u64;
+        assert_eq!(folder.room() + bytes, room + DATA_START);
+        last
+    };
+    for room in (0..400).chain((400..40_000).step_by(97)) {
+        assert_eq!(fits(room, Durability::Synced), fits(room, Durability::LostWithTheMachine), "room {room}");
+    }
 }
 
 #[test]

@@ -75,6 +75,7 @@ const CONSTANTS: &[(&str, &[&str])] = &[
     ("events/src/broker/marks.rs", &["MAX_MARKS"]),
     ("journal/src/record.rs", &["MAX_CONTENT"]),
     ("journal/src/journal.rs", &["REMOVED_AT_ONCE", "MOST_OPEN", "MOST_HINTS", "MOST_DAMAGES", "MOST_WAITING"]),
+    ("journal/src/tail.rs", &["MOST_ZEROS", "MOST_WRITTEN", "COMMITS_WITHOUT"]),
     ("src/events/journal_log.rs", &["MOST_DAMAGES", "MOST_SYNCS"]),
     ("src/events/nats/wire.rs", &["MAX_LINE", "MAX_MESSAGE"]),
     ("src/events/nats/client.rs", &["GREETING", "PING", "BACKOFF", "MAX_OUTGOING", "MAX_MESSAGES"]),

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+/// What a disk writes whole or not at all. Smaller than that of real ones, so that records of tests are of several.
+const SECTOR: usize = 128;
+
 #[derive(Clone, Debug)]
 enum Change {
     Write(usize, Vec<u8>),
@@ -36,10 +39,65 @@ struct Content {
     is_listed: bool,
 }
 
+impl Content {
+    /// The changes up to one of them, of which a part was done.
+    fn after_crash_in_order(&self, random: &mut SeededRandom) -> Vec<u8> {
+        let mut left = self.durable.clone();
+        let end = random.below(self.changes.len() as u64 + 1) as usize;
+        self.changes.iter().take(end).for_each(|change| change.apply(&mut left));
+        match self.changes.get(end) {
+            Some(Change::Write(offset, bytes)) => torn(*offset, bytes, random).apply(&mut left),
+            Some(change) => change.apply(&mut left),
+            None => {}
+        }
+        left
+    }
+
+    /// Some of the changes, each of them torn.
+    fn after_crash_out_of_order(&self, random: &mut SeededRandom) -> Vec<u8> {
+        let mut left = self.durable.clone();
+        for change in &self.changes {
+            match change {
+                _ if random.one_in(2) => {}
+                Change::Write(offset, bytes) => torn(*offset, bytes, random).apply(&mut left),
+                change => change.apply(&mut left),
+            }
+        }
+        left
+    }
+
+    /// Of each write some sectors. What is missing in the middle of a file is zeros.
+    fn after_crash_by_sectors(&self, random: &mut SeededRandom) -> Vec<u8> {
+        let mut left = self.durable.clone();
+        for change in &self.changes {
+            match change {
+                Change::Write(offset, bytes) => {
+                    let mut from = 0;
+                    while from < bytes.len() {
+                        let to = bytes.len().min(from + SECTOR - (offset + from) % SECTOR);
+                        if !random.one_in(4) {
+                            Change::Write(offset + from, bytes[from..to].to_vec()).apply(&mut left);
+                        }
+                        from = to;
+                    }
+                }
+                _ if random.one_in(2) => {}
+                change => change.apply(&mut left),
+            }
+        }
+        left
+    }
+}
+
+fn torn(offset: usize, bytes: &[u8], random: &mut SeededRandom) -> Change {
+    let count = random.below(bytes.len() as u64 + 1) as usize;
+    Change::Write(offset, bytes[..count].to_vec())
+}
+
 #[derive(Clone, Debug)]
 struct Disk {
     files: BTreeMap<String, Content>,
-    /// Bytes that can still be written.
+    /// Bytes by which files can still grow.
     room: u64,
     /// The next so many syncs fail.
     failing_syncs: u32,
@@ -75,6 +133,11 @@ impl Folder {
         self.disk().writes
     }
 
+    /// By how many bytes files can still grow.
+    pub(crate) fn room(&self) -> u64 {
+        self.disk().room
+    }
+
     pub(crate) fn fail_syncs(&self, count: u32) {
         self.disk().failing_syncs = count;
     }
@@ -84,21 +147,11 @@ impl Folder {
         let mut disk = self.disk().clone();
         disk.files.retain(|_, content| content.is_listed || random.one_in(2));
         for content in disk.files.values_mut() {
-            let mut left = content.durable.clone();
-            let is_in_order = random.one_in(2);
-            let end = random.below(content.changes.len() as u64 + 1) as usize;
-            for (place, change) in content.changes.iter().enumerate() {
-                if is_in_order && place > end || !is_in_order && random.one_in(2) {
-                    continue;
-                }
-                match change {
-                    Change::Write(offset, bytes) if place == end || !is_in_order => {
-                        let torn = random.below(bytes.len() as u64 + 1) as usize;
-                        Change::Write(*offset, bytes[..torn].to_vec()).apply(&mut left);
-                    }
-                    change => change.apply(&mut left),
-                }
-            }
+            let left = match random.below(3) {
+                0 => content.after_crash_in_order(random),
+                1 => content.after_crash_out_of_order(random),
+                _ => content.after_crash_by_sectors(random),
+            };
             *content = Content { now: left.clone(), durable: left, changes: Vec::new(), is_listed: true };
         }
         disk.room = u64::MAX;
@@ -177,13 +230,16 @@ impl JournalFile for File {
 
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let mut disk = self.folder.disk();
-        let count = bytes.len().min(disk.room as usize).min(disk.short);
+        let (offset, room) = (offset as usize, usize::try_from(disk.room).unwrap_or(usize::MAX));
+        let len = disk.files.get(&self.name).ok_or(io::ErrorKind::NotFound)?.now.len();
+        let count = bytes.len().min(len.saturating_sub(offset).saturating_add(room)).min(disk.short);
         if count == 0 && !bytes.is_empty() {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        disk.room -= count as u64;
+        let growth = (offset + count).saturating_sub(len);
+        disk.room = disk.room.saturating_sub(growth as u64);
         disk.writes += 1;
-        let change = Change::Write(offset as usize, bytes[..count].to_vec());
+        let change = Change::Write(offset, bytes[..count].to_vec());
         let content = disk.files.get_mut(&self.name).ok_or(io::ErrorKind::NotFound)?;
         change.apply(&mut content.now);
         content.changes.push(change);
@@ -192,6 +248,9 @@ impl JournalFile for File {
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         let mut disk = self.folder.disk();
+        let content = disk.files.get(&self.name).ok_or(io::ErrorKind::NotFound)?;
+        let given_back = content.now.len().saturating_sub(len as usize);
+        disk.room = disk.room.saturating_add(given_back as u64);
         let content = disk.files.get_mut(&self.name).ok_or(io::ErrorKind::NotFound)?;
         let change = Change::Truncate(len as usize);
         change.apply(&mut content.now);
