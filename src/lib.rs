@@ -56,11 +56,10 @@ mod wall_clock;
 mod websocket;
 mod webtransport;
 
-pub use ::base::Bytes;
+pub use ::base::{Bytes, DatagramBatch};
 pub use ::crypto::{NamedGroup, Provider, PublicKeyAlgorithm, SignatureScheme, SigningFailed, SigningKey};
 pub use ::h3::{Config as Http3Config, TimeLimits};
-pub use ::http::exchange::DatagramError;
-pub use ::http::exchange::Reason;
+pub use ::http::exchange::{DatagramError, Reason, SentDatagrams};
 pub use ::http::{Fields, Malformed, Method, Priority, RequestHead, ResponseHead, Status};
 pub use ::json::{self, Error as JsonError, Value as JsonValue};
 pub use ::quic::{

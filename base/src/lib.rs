@@ -37,8 +37,10 @@
 
 extern crate alloc;
 
+mod byte_ring;
 mod bytes;
 mod datagram;
+mod datagram_batch;
 mod duplex;
 mod journal;
 pub mod machine;
@@ -55,8 +57,10 @@ pub mod violations;
 pub mod wheel;
 pub mod writer;
 
+pub use byte_ring::ByteRing;
 pub use bytes::{Buffer, Bytes};
 pub use datagram::{Datagram, Ecn, FourTuple, OwnedDatagram, Transmit};
+pub use datagram_batch::DatagramBatch;
 pub use duplex::{Duplex, DuplexEnd, StreamMemory};
 pub use journal::{Entry, Journal, JournalLimits};
 pub use machine::Machine;

@@ -27,6 +27,12 @@ pub trait Machine {
     /// The deadline has come.
     fn on_timeout(&mut self, now: Instant);
 
+    /// Whether `transmit` has left something that the application is to be told: room, say, for what it could not send before. A driver
+    /// has it told then; after inputs it does so anyhow.
+    fn has_news(&self) -> bool {
+        false
+    }
+
     /// The next datagram that is not for this machine but for that of another worker, and its number. Machines that have no
     /// others beside them never have one.
     fn poll_handover(&mut self) -> Option<(u32, OwnedDatagram)> {

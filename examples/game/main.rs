@@ -10,7 +10,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-use posthaste::{Bytes, Error, Handle, Identity, Reply, Request, Server, Session, SessionRequest, WebTransportLimits};
+use posthaste::{
+    Bytes, DatagramBatch, Error, Handle, Identity, Reply, Request, Server, Session, SessionRequest, WebTransportLimits,
+};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -75,8 +77,10 @@ async fn answer(game: Shared, page: Bytes, request: Request, reply: Reply) -> Re
 
 async fn play(game: &Shared, session: Session) -> Result<(), Error> {
     let number = game.borrow_mut().add(session.clone());
-    while let Ok(datagram) = session.read_datagram().await {
-        game.borrow_mut().hear(number, &datagram);
+    let mut batch = DatagramBatch::new();
+    while session.read_datagrams(&mut batch).await.is_ok() {
+        let mut game = game.borrow_mut();
+        batch.iter().for_each(|datagram| game.hear(number, datagram));
     }
     game.borrow_mut().players.remove(&number);
     Ok(())

@@ -87,8 +87,8 @@ pub struct Limits {
     /// Priorities of requests that have not come yet (RFC 9218 section 7): of more the oldest is forgotten. 32: they overtake
     /// their requests by a round trip at most.
     pub max_early_priorities: usize,
-    /// HTTP datagrams of one exchange that wait to be read: of more the oldest is dropped, and of more than 128 KiB of them, however
-    /// few. 1,024: as many as the transport keeps, of which a turn brings hundreds where they are small.
+    /// HTTP datagrams of one exchange that wait to be read: of more the oldest is dropped, and of more than 256 KiB of them, however
+    /// few. 4,096: as many as the transport keeps, of which a turn brings thousands where they are small.
     pub max_datagrams: usize,
     /// HTTP datagrams of requests that have not come yet, on one connection: of more the oldest is dropped. 16: what a client
     /// sends with its request, where the network has changed the order.
@@ -113,7 +113,7 @@ impl Default for Limits {
             glitches: 1000,
             glitches_earned: 4,
             max_early_priorities: 32,
-            max_datagrams: 1024,
+            max_datagrams: 4096,
             max_early_datagrams: 16,
         }
     }

@@ -3,8 +3,7 @@
 use crate::violation::Violation;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use base::writer::push_varint;
-use base::{Bytes, Reader, StreamId, VarInt};
+use base::{Buffer, ByteRing, Bytes, Reader, StreamId, VarInt, Writer};
 
 /// The largest quarter of a stream's number.
 const MAX_QUARTER: u64 = (1 << 60) - 1;
@@ -18,33 +17,58 @@ fn quarter(id: StreamId) -> VarInt {
     VarInt::new(id.value() / 4).expect("a quarter of a number of 62 bits")
 }
 
-/// A datagram as it goes into a DATAGRAM frame.
-pub(crate) fn encode(id: StreamId, content: &[u8]) -> Bytes {
-    let mut out = Vec::with_capacity(header_len(id) + content.len());
-    push_varint(&mut out, quarter(id));
-    out.extend_from_slice(content);
-    Bytes::from(out)
+/// What goes before the content of a datagram in a DATAGRAM frame.
+pub(crate) struct Header {
+    bytes: [u8; VarInt::MAX_LEN],
+    len: usize,
 }
 
-/// Which request a datagram belongs to; its content is left in `datagram`.
+impl Header {
+    /// Of a datagram that belongs to this request.
+    pub(crate) fn new(id: StreamId) -> Header {
+        let mut header = Header { bytes: [0; VarInt::MAX_LEN], len: header_len(id) };
+        let written = Writer::new(&mut header.bytes).varint(quarter(id).value());
+        assert!(written.is_ok(), "eight bytes hold every number");
+        header
+    }
+
+    /// Its bytes.
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).expect("a header is as long as its number")
+    }
+}
+
+/// Which request a datagram belongs to, and its content.
 /// RFC 9297 section 2.1-1, 2.1-2.
-pub(crate) fn decode(datagram: &mut Bytes) -> Result<StreamId, Violation> {
+pub(crate) fn decode(datagram: &[u8]) -> Result<(StreamId, &[u8]), Violation> {
     let mut reader = Reader::new(datagram);
     let quarter = reader.varint().ok().filter(|quarter| *quarter <= MAX_QUARTER).ok_or(Violation::Datagram)?;
-    let len = reader.position();
-    datagram.advance(len);
-    VarInt::new(4 * quarter).map(StreamId::from_varint).ok_or(Violation::Datagram)
+    let id = VarInt::new(4 * quarter).map(StreamId::from_varint).ok_or(Violation::Datagram)?;
+    Ok((id, reader.rest()))
 }
 
 /// Bytes of the datagrams of one exchange that wait to be read: as much as a turn of the transport brings.
-pub(crate) const MAX_WAITING: usize = 128 << 10;
+pub(crate) const MAX_WAITING: usize = 256 << 10;
 
-/// The datagrams of one exchange that wait to be read.
+/// Bytes of datagrams that are handed out one by one, and share memory that was asked for once.
+const SHARED: usize = 4096;
+/// Memory that is kept whatever waits.
+const KEPT: usize = 1024;
+
+/// The datagrams of one exchange that wait to be read. They are copied, so that one that nobody reads holds its own bytes alone.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    waiting: VecDeque<Bytes>,
-    /// Their bytes.
-    bytes: usize,
+    /// How many bytes each has.
+    lengths: VecDeque<u32>,
+    /// The first ones, where they were about to be handed out one by one.
+    shared: Bytes,
+    /// The same memory, to be written again when nobody reads it any more.
+    lent: Bytes,
+    /// Those behind them.
+    bytes: ByteRing,
+    /// Whether one has come since the last look at what is held, and whether that look found some that waited.
+    is_in_use: bool,
+    is_late: bool,
     /// Whether the application was told, and has not read to the end since.
     is_announced: bool,
     counts: DatagramCounts,
@@ -62,32 +86,108 @@ pub struct DatagramCounts {
 impl Inbox {
     /// One more. Of more than `most`, or of more bytes than may wait, the oldest give way, as they would on a network. Whether the
     /// application is to be told.
-    pub(crate) fn push(&mut self, content: Bytes, most: usize) -> bool {
+    pub(crate) fn push(&mut self, content: &[u8], most: usize) -> bool {
         self.counts.received += 1;
-        if most == 0 {
+        if most == 0 || content.len() > MAX_WAITING {
             self.counts.dropped += 1;
             return false;
         }
-        while self.waiting.len() >= most || self.bytes + content.len() > MAX_WAITING && !self.waiting.is_empty() {
-            self.take();
+        while self.lengths.len() >= most || self.waiting() + content.len() > MAX_WAITING {
+            self.drop_oldest();
             self.counts.dropped += 1;
         }
-        self.bytes += content.len();
-        self.waiting.push_back(content);
+        self.bytes.push(content);
+        self.lengths.push_back(content.len() as u32);
+        (self.is_in_use, self.is_late) = (true, false);
         !core::mem::replace(&mut self.is_announced, true)
     }
 
     /// The oldest.
     pub(crate) fn pop(&mut self) -> Option<Bytes> {
-        let content = self.take();
-        self.is_announced &= content.is_some();
-        content
+        let Some(len) = self.lengths.pop_front() else {
+            self.is_announced = false;
+            return None;
+        };
+        if self.shared.is_empty() && len > 0 {
+            self.share(len as usize);
+        }
+        let content = if len > 0 { self.shared.split_to(len as usize) } else { Bytes::new() };
+        self.look_for_end();
+        Some(content)
     }
 
-    fn take(&mut self) -> Option<Bytes> {
-        let content = self.waiting.pop_front()?;
-        self.bytes -= content.len();
-        Some(content)
+    /// Gives each to `take`, the oldest first, until that is false.
+    pub(crate) fn take_each(&mut self, mut take: impl FnMut([&[u8]; 2]) -> bool) {
+        let mut goes_on = true;
+        while goes_on && let Some(len) = self.lengths.pop_front() {
+            let len = len as usize;
+            if self.shared.is_empty() {
+                goes_on = take(self.bytes.front(len));
+                self.bytes.skip(len);
+            } else {
+                let content = self.shared.split_to(len);
+                goes_on = take([&content, &[]]);
+            }
+        }
+        self.is_announced &= !goes_on;
+        self.look_for_end();
+    }
+
+    /// Moves the next ones to shared memory: the first, which was just taken out and has `first` bytes, and what fits beside it.
+    fn share(&mut self, first: usize) {
+        let mut len = first;
+        for next in &self.lengths {
+            if len + *next as usize > SHARED {
+                break;
+            }
+            len += *next as usize;
+        }
+        let lent = core::mem::take(&mut self.lent).reclaim().ok().filter(|memory| memory.capacity() >= len);
+        let mut memory = lent.unwrap_or_else(|| Buffer::with_capacity(len));
+        self.bytes.front(len).iter().for_each(|part| memory.extend_from_slice(part));
+        self.shared = memory.freeze();
+        if len <= SHARED {
+            self.lent = self.shared.clone();
+        }
+        self.bytes.skip(len);
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some(len) = self.lengths.pop_front() else { return };
+        if self.shared.is_empty() {
+            self.bytes.skip(len as usize);
+        } else {
+            self.shared.advance(len as usize);
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.shared.len() + self.bytes.len()
+    }
+
+    /// Whether it holds so much memory that it is to be looked at later.
+    pub(crate) fn holds_much(&self) -> bool {
+        self.bytes.capacity() > KEPT
+    }
+
+    /// It is some time since the last look: where nothing has come, memory is given back, now or when what waits was read. Whether it is
+    /// to be looked at again.
+    pub(crate) fn rest(&mut self) -> bool {
+        if core::mem::take(&mut self.is_in_use) {
+            return self.holds_much();
+        }
+        self.is_late = true;
+        self.look_for_end();
+        false
+    }
+
+    /// Read late, it keeps nothing.
+    fn look_for_end(&mut self) {
+        if self.is_late && self.lengths.is_empty() {
+            self.bytes.release_memory();
+            self.lengths = VecDeque::new();
+            self.lent = Bytes::new();
+        }
     }
 
     /// What has become of them.
@@ -140,13 +240,12 @@ mod tests {
     fn numbers_of_any_size_and_those_that_are_none() {
         for quarter in [0, 1, 63, 64, 1 << 30, MAX_QUARTER] {
             let id = StreamId::from_varint(VarInt::new(4 * quarter).unwrap());
-            let mut datagram = encode(id, b"abc");
+            let datagram = [Header::new(id).as_slice(), b"abc"].concat();
             assert_eq!(datagram.len(), header_len(id) + 3);
-            assert_eq!(decode(&mut datagram), Ok(id));
-            assert_eq!(*datagram, *b"abc");
+            assert_eq!(decode(&datagram), Ok((id, &b"abc"[..])));
         }
         for bad in [&[][..], &[0x40], &[0xc0, 0, 0, 0, 0, 0, 0], &[0xd0, 0, 0, 0, 0, 0, 0, 0]] {
-            assert_eq!(decode(&mut Bytes::copy_from_slice(bad)), Err(Violation::Datagram));
+            assert_eq!(decode(bad), Err(Violation::Datagram));
         }
     }
 
@@ -154,24 +253,88 @@ mod tests {
     #[test]
     fn what_waits_is_bounded_and_the_newest_stay() {
         let mut inbox = Inbox::default();
-        let told: Vec<bool> = (0..5).map(|byte| inbox.push(Bytes::from(alloc::vec![byte]), 3)).collect();
+        let told: Vec<bool> = (0..5).map(|byte| inbox.push(&[byte], 3)).collect();
         assert_eq!(told, [true, false, false, false, false]);
         let kept: Vec<u8> = core::iter::from_fn(|| inbox.pop()).map(|bytes| bytes[0]).collect();
         assert_eq!(kept, [2, 3, 4]);
         assert_eq!(inbox.counts(), DatagramCounts { received: 5, dropped: 2 });
         // Nor do few large ones hold more than so many bytes.
         let mut large = Inbox::default();
-        (0..100).for_each(|byte| _ = large.push(Bytes::from(alloc::vec![byte; MAX_WAITING / 4 + 1]), 1000));
+        (0..100).for_each(|byte| _ = large.push(&alloc::vec![byte; MAX_WAITING / 4 + 1], 1000));
         let kept: Vec<u8> = core::iter::from_fn(|| large.pop()).map(|bytes| bytes[0]).collect();
-        assert_eq!((kept, large.counts().dropped, large.bytes), (alloc::vec![97, 98, 99], 97, 0));
-        assert!(inbox.push(Bytes::from_static(b"x"), 3), "told again after it was read to the end");
+        assert_eq!((kept, large.counts().dropped, large.waiting()), (alloc::vec![97, 98, 99], 97, 0));
+        assert!(inbox.push(b"x", 3), "told again after it was read to the end");
         let mut none = Inbox::default();
-        assert!(!none.push(Bytes::from_static(b"x"), 0));
+        assert!(!none.push(b"x", 0));
         assert_eq!(none.counts(), DatagramCounts { received: 1, dropped: 1 });
         let id = |value| StreamId::from_varint(VarInt::from_u32(value));
         let mut early = Early::default();
         (0..6u8).for_each(|byte| early.push(id(u32::from(byte % 2) * 4), &[byte], 4));
         assert_eq!(early.take(id(4)).iter().map(|bytes| bytes[0]).collect::<Vec<_>>(), [3, 5]);
         assert_eq!((early.take(id(0)).len(), early.take(id(0)).len()), (2, 0));
+    }
+
+    /// One by one and together, in turns, in any sizes.
+    #[test]
+    fn both_ways_of_reading_give_the_same() {
+        let (mut inbox, mut model, mut step) = (Inbox::default(), VecDeque::new(), 0_usize);
+        for round in 0..200 {
+            for _ in 0..round * 7 % 40 {
+                step += 1;
+                let content = alloc::vec![step as u8; step * 311 % 1300 * usize::from(step % 5 > 0)];
+                inbox.push(&content, 60);
+                model.push_back(content);
+            }
+            while model.len() > inbox.lengths.len() {
+                model.pop_front();
+            }
+            for _ in 0..round % 4 {
+                assert_eq!(inbox.pop().map(|content| content.to_vec()), model.pop_front());
+            }
+            let mut most: usize = round % 11;
+            inbox.take_each(|parts| {
+                assert_eq!(Some(parts.concat()), model.pop_front());
+                most = most.saturating_sub(1);
+                most > 0
+            });
+            assert_eq!(inbox.waiting(), model.iter().map(Vec::len).sum::<usize>());
+        }
+    }
+
+    /// Memory that was handed out is written again when it was read, and not before.
+    #[test]
+    fn one_by_one_asks_for_no_memory_either() {
+        let mut inbox = Inbox::default();
+        let mut pop = || {
+            (0..4).for_each(|byte| _ = inbox.push(&[byte; 1000], 1000));
+            [(); 4].map(|()| inbox.pop().unwrap())
+        };
+        let place = pop()[0].as_slice().as_ptr();
+        assert!((0..9).all(|_| pop()[0].as_slice().as_ptr() == place));
+        let kept = pop();
+        let next = pop();
+        assert!(next[0].as_slice().as_ptr() != place);
+        assert!(kept.iter().chain(&next).enumerate().all(|(number, bytes)| **bytes == [number as u8 % 4; 1000]));
+    }
+
+    /// Few small ones that nobody reads hold little, whatever else came between them; and what was held once is given back when less comes.
+    #[test]
+    fn what_is_held_is_what_waits() {
+        let mut inbox = Inbox::default();
+        (0..100).for_each(|byte| _ = inbox.push(&[byte], 1000));
+        assert_eq!(inbox.bytes.capacity(), 256);
+        (0..120).for_each(|byte| _ = inbox.push(&[byte; 1000], 1000));
+        assert_eq!(inbox.bytes.capacity(), 128 << 10);
+        assert!(inbox.rest(), "some have just come");
+        inbox.take_each(|_| true);
+        inbox.push(&[1; 1000], 1000);
+        assert!(inbox.rest() && !inbox.rest(), "nobody need look before more comes");
+        assert_eq!(inbox.bytes.capacity(), 128 << 10);
+        assert_eq!(inbox.pop().as_deref(), Some(&[1; 1000][..]));
+        assert_eq!((inbox.bytes.capacity(), inbox.lengths.capacity(), inbox.lent.len()), (0, 0, 0));
+        inbox.push(&[1; 3000], 1000);
+        inbox.take_each(|_| true);
+        assert!(inbox.rest() && !inbox.rest());
+        assert_eq!(inbox.bytes.capacity(), 0);
     }
 }

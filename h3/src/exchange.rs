@@ -190,7 +190,7 @@ impl Shared {
         for datagram in early {
             // RFC 9297 section 2-2, 2-3.
             let inbox = stream.datagrams.as_mut().ok_or(Violation::DatagramNotTaken)?;
-            if inbox.push(datagram, self.config.limits.max_datagrams) {
+            if inbox.push(&datagram, self.config.limits.max_datagrams) {
                 self.tell(id, exchange::Event::Datagram);
             }
         }

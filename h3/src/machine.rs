@@ -451,6 +451,10 @@ impl<U: Default> Machine for Endpoint<U> {
         self.quic.on_timeout(now);
     }
 
+    fn has_news(&self) -> bool {
+        self.has_events()
+    }
+
     fn poll_handover(&mut self) -> Option<(u32, OwnedDatagram)> {
         self.quic.poll_handover()
     }

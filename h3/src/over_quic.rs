@@ -126,21 +126,16 @@ impl Transport for OverQuic<'_> {
         self.connection.set_stream_priority(id, StreamPriority::new(urgency, incremental));
     }
 
-    fn send_datagram(&mut self, datagram: Bytes) -> Result<(), DatagramError> {
-        send_datagram(self.connection, datagram, DatagramOptions::default())
-    }
-
-    fn send_newest_datagram(&mut self, datagram: Bytes) -> Result<(), DatagramError> {
-        let options = DatagramOptions { when_full: WhenFull::DropOldest, ..DatagramOptions::default() };
-        send_datagram(self.connection, datagram, options)
+    fn send_datagram(&mut self, parts: [&[u8]; 2], when_full: WhenFull) -> Result<(), DatagramError> {
+        send_datagram(self.connection, parts, DatagramOptions { when_full, ..DatagramOptions::default() })
     }
 
     fn want_larger_datagrams(&mut self) {
         self.connection.want_larger_datagrams();
     }
 
-    fn read_datagram(&mut self) -> Option<Bytes> {
-        self.connection.read_datagram()
+    fn take_datagrams(&mut self, take: &mut dyn FnMut(&[u8]) -> bool) {
+        self.connection.take_datagrams(take);
     }
 
     fn max_datagram_size(&self) -> Option<usize> {
@@ -184,16 +179,16 @@ const fn read_error(error: quic::ReadError) -> Read {
     }
 }
 
-/// Sends a datagram so.
+/// Sends a datagram so, whose bytes are those of both parts.
 ///
 /// # Errors
 /// [`DatagramError`]: nothing was sent.
 pub fn send_datagram(
     connection: &mut Connection,
-    datagram: Bytes,
+    parts: [&[u8]; 2],
     options: DatagramOptions,
 ) -> Result<(), DatagramError> {
-    connection.send_datagram(datagram, options).map(drop).map_err(|refused| match refused.reason {
+    connection.send_datagram_parts(parts, options).map(drop).map_err(|refusal| match refusal {
         DatagramRefusal::Unsupported => DatagramError::Unsupported,
         DatagramRefusal::TooLarge { most } => DatagramError::TooLarge { most },
         DatagramRefusal::Full => DatagramError::Full,

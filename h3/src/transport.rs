@@ -4,6 +4,7 @@ use crate::error_code;
 use base::{Bytes, Direction, Instant, StreamId, VarInt};
 use http::exchange::{DatagramError, SendError};
 use http::pace::Delivery;
+use quic::WhenFull;
 
 /// A connection with streams. Calls are cheap and never wait.
 pub trait Transport {
@@ -94,23 +95,17 @@ pub trait Transport {
     /// that are as urgent. Where nothing is said, streams are sent by turns.
     fn prioritize(&mut self, _id: StreamId, _urgency: u8, _incremental: bool) {}
 
-    /// Sends a datagram once, if there is room for it (RFC 9221).
-    fn send_datagram(&mut self, _datagram: Bytes) -> Result<(), DatagramError> {
+    /// Sends a datagram once, whose bytes are those of both parts (RFC 9221): if there is room for it, or, where it says so, in the place of
+    /// the oldest that wait, whatever they belong to.
+    fn send_datagram(&mut self, _parts: [&[u8]; 2], _when_full: WhenFull) -> Result<(), DatagramError> {
         Err(DatagramError::Unsupported)
-    }
-
-    /// The same; where too many wait, the oldest that wait give way, whatever they belong to.
-    fn send_newest_datagram(&mut self, datagram: Bytes) -> Result<(), DatagramError> {
-        self.send_datagram(datagram)
     }
 
     /// A larger datagram than any that can be sent would be of use: where the path can be asked whether it carries one, it is.
     fn want_larger_datagrams(&mut self) {}
 
-    /// The oldest datagram that has come. `on_datagrams` is called when there are some.
-    fn read_datagram(&mut self) -> Option<Bytes> {
-        None
-    }
+    /// Gives each datagram that has come to `take`, the oldest first, until that is false. `on_datagrams` is called when there are some.
+    fn take_datagrams(&mut self, _take: &mut dyn FnMut(&[u8]) -> bool) {}
 
     /// Bytes of the largest datagram that can be sent now; `None` if none can.
     fn max_datagram_size(&self) -> Option<usize> {

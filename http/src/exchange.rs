@@ -16,7 +16,7 @@ mod sending;
 
 pub use body::Body;
 pub use content::Content;
-pub use datagram_error::DatagramError;
+pub use datagram_error::{DatagramError, SentDatagrams};
 pub use event::Event;
 pub use reason::Reason;
 pub use receiving::{ReceivePhase, Receiving};

@@ -1,10 +1,11 @@
 //! Datagrams of the application (RFC 9221): sent once, in any order, and never again.
 //!
-//! Reading order: what can be chosen and is told, the two queues, then [`datagrams`](Datagrams), which holds both.
+//! Reading order: what can be chosen and is told, the lanes of the queue to send, the two queues, then [`datagrams`](Datagrams), which holds both.
 
 mod config;
 mod datagrams;
 mod event;
+mod lane;
 mod receive_queue;
 mod send_queue;
 

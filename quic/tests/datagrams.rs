@@ -88,25 +88,50 @@ impl Host {
         self.events.push(event);
         match event {
             DatagramEvent::Readable if self.reads => {
-                while let Some(datagram) = self.connection().read_datagram() {
-                    self.read.push(datagram);
-                }
+                self.read_all();
             }
             DatagramEvent::Writable | DatagramEvent::LargestChanged(_) => self.send(),
             _ => {}
         }
     }
 
-    /// As many as are taken.
+    /// By both calls in turns.
+    fn read_all(&mut self) {
+        self.read.extend(self.endpoint.connection_mut(self.handle.unwrap()).unwrap().read_datagram());
+        let (mut few, read) = (self.read.len() % 7, &mut self.read);
+        let connection = self.endpoint.connection_mut(self.handle.unwrap()).unwrap();
+        connection.take_datagrams(|datagram| {
+            read.push(Bytes::copy_from_slice(datagram));
+            few -= usize::from(few > 0);
+            few > 0
+        });
+        while let Some(datagram) = self.connection().read_datagram() {
+            self.read.push(datagram);
+            let read = &mut self.read;
+            self.endpoint.connection_mut(self.handle.unwrap()).unwrap().take_datagrams(|datagram| {
+                read.push(Bytes::copy_from_slice(datagram));
+                true
+            });
+        }
+    }
+
+    /// As many as are taken, by both calls in turns.
     fn send(&mut self) {
         while self.to_send.0 > 0 {
             let mut data = vec![0; self.to_send.1.max(8)];
             data[..8].copy_from_slice(&self.to_send.0.to_be_bytes());
-            let options = self.options;
-            match self.connection().send_datagram(Bytes::from(data), options) {
+            let (options, cut) = (self.options, data.len() / 3);
+            let sent = match self.to_send.0 % 2 {
+                0 => self.connection().send_datagram_parts([&data[..cut], &data[cut..]], options),
+                _ => self.connection().send_datagram(Bytes::from(data.clone()), options).map_err(|refused| {
+                    assert_eq!(refused.data[..], data, "what is refused is handed back");
+                    refused.reason
+                }),
+            };
+            match sent {
                 Ok(_) => self.to_send.0 -= 1,
-                Err(refused) => {
-                    assert_eq!(refused.reason, DatagramRefusal::Full);
+                Err(refusal) => {
+                    assert_eq!(refusal, DatagramRefusal::Full);
                     self.refusals += 1;
                     return;
                 }
@@ -270,7 +295,6 @@ fn datagrams_that_are_alike_leave_in_batches() {
         });
         pair.run(5000);
         let segments = pair.client().most_segments;
-        // The queue has room for 64 KiB and 256 datagrams: of the smallest that is a dozen packets.
         assert!(segments >= 8, "{segments} packets of datagrams of {size} bytes in the largest batch");
         assert_eq!(pair.server().read.len() as u64, most, "{size}");
         assert!(pair.server().read.iter().all(|datagram| datagram.len() == size));
@@ -283,6 +307,28 @@ fn datagrams_that_are_alike_leave_in_batches() {
         assert!(beside.server().bulk_read > 1_000_000, "{} bytes beside them", beside.server().bulk_read);
         assert!(beside.client().closed.is_empty() && beside.server().closed.is_empty());
     }
+}
+
+/// Who was refused hears of room as soon as what waited was sent, and not only when something comes from the other end.
+#[test]
+fn room_is_news_once_what_waited_was_sent() {
+    let mut few = config(65_535);
+    few.datagrams.max_unsent = 8000;
+    let mut pair = Pair::new(9, link(), [few, config(65_535)], |_| {});
+    pair.run(1000);
+    let now = pair.world.now();
+    let client = pair.client();
+    client.to_send = (5, 1000);
+    client.send();
+    assert!(client.refusals == 0 && !client.endpoint.has_news());
+    client.to_send = (10, 1000);
+    client.send();
+    assert!(client.refusals == 1 && !client.endpoint.has_news(), "nothing is told before it is true");
+    let mut buffer = vec![0; 1 << 16];
+    while client.endpoint.transmit(now, &mut buffer).is_some() {}
+    assert!(client.endpoint.has_news());
+    client.run();
+    assert!(client.events.contains(&DatagramEvent::Writable) && !client.endpoint.has_news());
 }
 
 /// RFC 9221 section 5.2-1.

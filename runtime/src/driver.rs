@@ -64,6 +64,8 @@ pub struct Driver<M, F> {
     held: Option<Held>,
     /// The socket that is the first to be asked.
     first: usize,
+    /// What the machine had to tell was not asked for: there is no use in offering it at each turn.
+    is_news_left: bool,
 }
 
 /// A socket in use.
@@ -239,7 +241,7 @@ impl fmt::Debug for DriverHandle {
 
 impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
     /// A driver for `machine` on one socket or several. `on_progress` is called after each turn in which the machine took
-    /// something in, with the machine borrowed: it is the place to poll events and to wake the tasks that wait for them.
+    /// something in, or has news of what it sent ([`Machine::has_news`]), with the machine borrowed: it is the place to poll events and to wake the tasks that wait for them.
     ///
     /// # Errors
     /// A socket cannot be watched.
@@ -266,6 +268,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
             buffer: vec![0; MAX_SEND].into(),
             held: None,
             first: 0,
+            is_news_left: false,
         };
         Ok((driver, DriverHandle { handle: handle.clone(), notice, shared }))
     }
@@ -294,6 +297,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         if progress {
             (self.on_progress)(&mut self.machine.borrow_mut(), now);
         }
+        self.is_news_left = self.machine.borrow().has_news();
         if progress || [left, unsent, brought].contains(&Left::Something) {
             return Ok(Left::Something);
         }
@@ -482,6 +486,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
             }
             let Some(held) = self.held.take().or_else(|| self.next_transmit(now)) else {
                 self.notice.on_flushed();
+                *progress |= !self.is_news_left && self.machine.borrow().has_news();
                 return Left::Nothing;
             };
             let Some(Bound { socket, .. }) = self.sockets.get(held.socket) else {

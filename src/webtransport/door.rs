@@ -3,11 +3,12 @@
 use crate::error::Error;
 use crate::webtransport::line::Line;
 use crate::webtransport::raw::{self, RawSession};
-use base::{Bytes, Direction, Instant, StreamId, VarInt};
+use base::{Bytes, DatagramBatch, Direction, Instant, StreamId, VarInt};
 use h3::{OverQuic, Transport};
-use http::exchange::DatagramError;
+use http::exchange::SentDatagrams;
 use quic::{Connection, DatagramStats, Stats, WhenFull};
 use runtime::Handle;
+use std::iter::Peekable;
 use webtransport::{Closed, OpenError, ReadStream, SessionStats, Sessions, StreamError, exporter};
 
 /// RFC 9114 section 8.1.
@@ -130,21 +131,18 @@ impl Carrier<'_, '_> {
         }
     }
 
-    /// Sends a datagram once, if there is room for it.
-    pub(crate) fn send_datagram(
+    /// Sends datagrams in order, until one is refused; that one is the next of `contents` then.
+    pub(crate) fn send_datagrams<D: AsRef<[u8]>>(
         self,
         session: StreamId,
-        content: &[u8],
+        contents: &mut Peekable<impl Iterator<Item = D>>,
         when_full: WhenFull,
-    ) -> Result<(), DatagramError> {
-        match (self, when_full) {
-            (Carrier::Http3(sessions, http, transport), WhenFull::Refuse) => {
-                sessions.send_datagram(http, transport, session, content)
+    ) -> SentDatagrams {
+        match self {
+            Carrier::Http3(sessions, http, transport) => {
+                sessions.send_datagrams(http, transport, session, contents, when_full)
             }
-            (Carrier::Http3(sessions, http, transport), WhenFull::DropOldest) => {
-                sessions.send_newest_datagram(http, transport, session, content)
-            }
-            (Carrier::Raw(raw, transport, _), _) => raw.send_datagram(transport, content, when_full),
+            Carrier::Raw(raw, transport, _) => raw.send_datagrams(transport, contents, when_full),
         }
     }
 
@@ -161,6 +159,17 @@ impl Carrier<'_, '_> {
         match self {
             Carrier::Http3(sessions, http, _) => sessions.read_datagram(http, session),
             Carrier::Raw(raw, transport, _) => raw.read_datagram(transport),
+        }
+    }
+
+    /// Copies those that were not read to the end of `batch`.
+    pub(crate) fn read_datagrams(self, session: StreamId, batch: &mut DatagramBatch) {
+        match self {
+            Carrier::Http3(sessions, http, _) => sessions.take_datagrams(http, session, |parts| {
+                batch.push_parts(&parts);
+                true
+            }),
+            Carrier::Raw(raw, transport, _) => raw.read_datagrams(transport, batch),
         }
     }
 

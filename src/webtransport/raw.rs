@@ -3,13 +3,14 @@
 //!
 //! Codes of applications go as they are. A peer may use larger ones than 32 bits hold: they are told as no code.
 
-use base::{Bytes, Direction, Instant, StreamId, VarInt};
-use http::exchange::DatagramError;
+use base::{Bytes, DatagramBatch, Direction, Instant, StreamId, VarInt};
+use http::exchange::{DatagramError, SentDatagrams};
 use quic::{
     CloseReason, Connection, DatagramEvent, DatagramOptions, DatagramStats, Read, ReadError, StreamPriority, WhenFull,
     WriteError,
 };
 use std::collections::{BTreeMap, VecDeque};
+use std::iter::Peekable;
 use webtransport::{Closed, Event, OpenError, ReadStream, SessionEvent, SessionStats, StreamError, StreamEvent};
 
 /// By which the session is known among those of its connection.
@@ -206,20 +207,27 @@ impl RawSession {
         transport.stop_sending(id, VarInt::from_u32(code));
     }
 
-    /// Sends a datagram once, if there is room for it, or if what waits can give way.
-    pub(crate) fn send_datagram(
+    /// Sends datagrams in order, until one is refused; that one is the next of `contents` then.
+    pub(crate) fn send_datagrams<D: AsRef<[u8]>>(
         &mut self,
         transport: &mut Connection,
-        content: &[u8],
+        contents: &mut Peekable<impl Iterator<Item = D>>,
         when_full: WhenFull,
-    ) -> Result<(), DatagramError> {
-        if self.is_over {
-            return Err(DatagramError::Ended);
-        }
-        let options = DatagramOptions { when_full, ..DatagramOptions::default() };
-        h3::send_datagram(transport, Bytes::from(content.to_vec()), options)?;
-        self.stats.datagrams_sent += 1;
-        Ok(())
+    ) -> SentDatagrams {
+        let (options, mut taken) = (DatagramOptions { when_full, ..DatagramOptions::default() }, 0);
+        let refused = loop {
+            let Some(content) = contents.peek().map(AsRef::as_ref) else { break None };
+            if self.is_over {
+                break Some(DatagramError::Ended);
+            }
+            if let Err(error) = h3::send_datagram(transport, [content, &[]], options) {
+                break Some(error);
+            }
+            contents.next();
+            taken += 1;
+        };
+        self.stats.datagrams_sent += taken as u64;
+        SentDatagrams { taken, refused }
     }
 
     /// The oldest datagram that was not read.
@@ -227,6 +235,16 @@ impl RawSession {
         let datagram = transport.read_datagram()?;
         self.stats.datagrams_read += 1;
         Some(datagram)
+    }
+
+    /// Copies those that were not read to the end of `batch`.
+    pub(crate) fn read_datagrams(&mut self, transport: &mut Connection, batch: &mut DatagramBatch) {
+        let before = batch.len();
+        transport.take_datagrams(|datagram| {
+            batch.push(datagram);
+            true
+        });
+        self.stats.datagrams_read += (batch.len() - before) as u64;
     }
 
     /// Closes the connection with a code and a message, whose first bytes are sent.

@@ -4,12 +4,15 @@ use crate::support::{Authority, identity};
 use crate::{PATIENCE, count_all, default, echo_all, export_all, hold_all, serve, there_and_back};
 use posthaste::trace::{Trace, TraceConsumer};
 use posthaste::{
-    Bytes, Client, ClientBuilder, ClientTrust, DatagramError, Error, Handle, Identity, KeyLog, Roots, Server,
-    ServerBuilder, Session,
+    Bytes, Client, ClientBuilder, ClientTrust, DatagramBatch, DatagramError, Error, Handle, Identity, KeyLog, Roots,
+    SentDatagrams, Server, ServerBuilder, Session,
 };
 use relay::{Path, Relay};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -120,6 +123,114 @@ fn w2_ten_thousand_datagrams() {
         let lost = session.transport_stats().unwrap().packets_lost;
         let in_a_packet = (1500 / LEN) as u64;
         assert!(COUNT - arrived <= lost * in_a_packet, "{arrived} have come, and {lost} packets are lost");
+        client.close().await;
+        Ok(())
+    });
+}
+
+/// Many in one call, both ways, over a path that loses one in twenty: all are taken, and what comes back is whole and comes once.
+#[test]
+fn w2_many_in_one_call() {
+    const BATCH: u32 = 100;
+    each_way(async |roots, at, by_http, handle| {
+        let relay = Relay::start(at, Path::parse(["delay=1", "loss=50"]).unwrap()).unwrap();
+        let client = builder(&roots).build(&handle);
+        let session = open(&client, by_http, relay.address()).await?;
+        let (reader, seen) = (session.clone(), Rc::new(RefCell::new(BTreeSet::new())));
+        let all = seen.clone();
+        handle.spawn_detached(async move {
+            let mut batch = DatagramBatch::new();
+            while reader.read_datagrams(&mut batch).await.is_ok() {
+                assert!(!batch.is_empty());
+                for datagram in batch.iter() {
+                    let number = u32::from_be_bytes(datagram[..4].try_into().unwrap());
+                    assert!(datagram == number.to_be_bytes().repeat(1 + number as usize % 250), "it is whole");
+                    assert!(all.borrow_mut().insert(number), "none comes twice");
+                }
+            }
+            assert!(batch.is_empty(), "and nothing is left of earlier ones");
+        });
+        let mut next = 0;
+        while seen.borrow().len() < 3000 {
+            let numbers = next..next + BATCH;
+            let contents = numbers.map(|number| number.to_be_bytes().repeat(1 + number as usize % 250));
+            let sent = session.write_datagrams(contents).await;
+            assert_eq!((sent.taken, sent.refused), (BATCH as usize, None));
+            next += BATCH;
+            // The path has a round trip, and the echo waits for nobody.
+            assert!(there_and_back(&session, vec![1]).await? == [1]);
+            assert!(next < 20_000, "{} of {next} came back", seen.borrow().len());
+        }
+        assert_eq!(session.stats().unwrap().datagrams_sent, u64::from(next));
+        session.close(0, "");
+        client.close().await;
+        Ok(())
+    });
+}
+
+/// What is taken of many is said: those before one that is too large or for which there is no room; and where the session ends while the
+/// others wait, none of those. Whoever waits for some hears of the end.
+#[test]
+fn w2_a_batch_is_cut_short() {
+    each_way(async |roots, at, by_http, handle| {
+        let mut builder = builder(&roots);
+        builder.transport.datagrams.max_unsent_count = 4;
+        let client = builder.build(&handle);
+        let session = open(&client, by_http, at).await?;
+        // Nothing is sent before the task waits.
+        let sent = session.send_datagrams((0..9_u8).map(|number| [number]));
+        assert_eq!((sent.taken, sent.refused), (4, Some(DatagramError::Full)));
+        assert_eq!(session.send_datagrams([[0_u8; 0]; 0]), SentDatagrams { taken: 0, refused: None });
+        let sent = session.write_datagrams((4..9_u8).map(|number| [number])).await;
+        assert_eq!((sent.taken, sent.refused), (5, None));
+        let (mut back, mut batch) = (Vec::new(), DatagramBatch::new());
+        while back.len() < 9 {
+            session.read_datagrams(&mut batch).await?;
+            back.extend(batch.iter().map(|datagram| datagram[0]));
+        }
+        back.sort_unstable();
+        assert_eq!(back, (0..9).collect::<Vec<u8>>());
+        let most = session.max_datagram().unwrap();
+        let large = vec![0; most + 1];
+        let sent = session.write_datagrams([&b"fits"[..], &large, b"behind"]).await;
+        assert_eq!((sent.taken, sent.refused), (1, Some(DatagramError::TooLarge { most })));
+        session.read_datagrams(&mut batch).await?;
+        assert_eq!(batch.iter().collect::<Vec<_>>(), [b"fits"]);
+        {
+            let mut reading = pin!(session.read_datagrams(&mut batch));
+            assert!(poll_once(&mut reading).is_pending());
+            let mut writing = pin!(session.write_datagrams([b"x"; 9]));
+            assert!(poll_once(&mut writing).is_pending(), "there is room for four");
+            session.close(7, "enough");
+            let sent = writing.await;
+            assert_eq!((sent.taken, sent.refused), (4, Some(DatagramError::Ended)));
+            assert!(matches!(reading.await, Err(Error::SessionClosed { code: 7, .. })));
+        }
+        assert!(batch.is_empty());
+        assert_eq!(session.send_datagrams([b"x"]).refused, Some(DatagramError::Ended));
+        client.close().await;
+        Ok(())
+    });
+}
+
+/// A receiver that reads none holds up nobody: all that are written go, and of those that came the oldest gave way.
+#[test]
+fn w2_many_to_whom_nobody_listens() {
+    each_way(async |roots, at, by_http, handle| {
+        let client = builder(&roots).build(&handle);
+        let session = match by_http {
+            true => client.webtransport(&format!("https://{at}/holds")).connect().await?,
+            false => client.open_session("hold/1", &at.to_string()).await?,
+        };
+        for _ in 0..100 {
+            let sent = session.write_datagrams([[7; 500]; 100]).await;
+            assert_eq!((sent.taken, sent.refused), (100, None));
+        }
+        while session.datagram_stats().unwrap().sent < 10_000 {
+            session.write_datagram(&[7; 500]).await.unwrap();
+        }
+        assert_eq!(session.datagram_stats().unwrap().dropped_unsent, 0);
+        session.close(0, "");
         client.close().await;
         Ok(())
     });

@@ -4,7 +4,7 @@
 use harness::sessions::{self, COUNT, Stack, Work};
 use harness::work::{self, Measurement};
 use posthaste::{
-    Bytes, Client, Error, Executor, Handle, Identity, ReceiveStream, Reply, Request, Roots, SendStream, Server,
+    Bytes, Client, DatagramBatch, Error, Executor, Handle, Identity, ReceiveStream, Reply, Request, Roots, SendStream, Server,
     Session, SessionRequest, WebTransportLimits,
 };
 use std::cell::Cell;
@@ -47,13 +47,26 @@ async fn answer(request: Request, reply: Reply) -> Result<(), Error> {
     }
 }
 
+/// How many datagrams go into one call: BENCH_BATCH, or each by itself. What is read by such calls is as many as there are.
+fn batch() -> Option<usize> {
+    std::env::var("BENCH_BATCH").ok().map(|word| word.parse().expect("a number"))
+}
+
 /// Reads datagrams and counts them; answers streams.
 async fn answer_all(session: Session) -> Result<(), Error> {
     let (count, reader) = (Rc::new(Cell::new(0)), session.clone());
     let counter = count.clone();
     session.executor().spawn_detached(async move {
-        while reader.read_datagram().await.is_ok() {
-            counter.set(counter.get() + 1);
+        if batch().is_none() {
+            while reader.read_datagram().await.is_ok() {
+                counter.set(counter.get() + 1);
+            }
+            return;
+        }
+        let mut batch = DatagramBatch::new();
+        while reader.read_datagrams(&mut batch).await.is_ok() {
+            batch.iter().for_each(|datagram| _ = std::hint::black_box(datagram));
+            counter.set(counter.get() + batch.len() as u64);
         }
     });
     while let Ok((send, receive)) = session.accept_bidirectional().await {
@@ -179,7 +192,15 @@ async fn exchange(session: &Session, what: work::Work) -> Result<(), Error> {
 /// Sends so many, and waits until no more of them come out at the other end. How many it has read in all.
 async fn send_datagrams(session: &Session, count: u64, len: usize) -> Result<u64, Error> {
     let content = &work::pattern()[..len];
-    for _ in 0..count {
+    let (mut left, batch) = (count as usize, batch());
+    while let Some(batch) = batch.filter(|_| left > 0) {
+        let sent = session.write_datagrams(std::iter::repeat_n(content, batch.min(left))).await;
+        if let Some(error) = sent.refused {
+            return Err(Error::Message(error.to_string()));
+        }
+        left -= sent.taken;
+    }
+    for _ in 0..left {
         session.write_datagram(content).await.map_err(|error| Error::Message(error.to_string()))?;
     }
     let mut known = ask_count(session).await?;

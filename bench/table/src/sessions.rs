@@ -15,12 +15,12 @@ struct Line {
     name: &'static str,
     program: &'static str,
     protocol: &'static str,
-    /// Sessions on a connection, where that is not the default (BENCH_SESSIONS).
-    on_one: Option<&'static str>,
+    /// Sessions on a connection, where that is not the default (BENCH_SESSIONS), or datagrams of one call (BENCH_BATCH).
+    set: Option<(&'static str, &'static str)>,
 }
 
 const fn line(name: &'static str, program: &'static str, protocol: &'static str) -> Line {
-    Line { name, program, protocol, on_one: None }
+    Line { name, program, protocol, set: None }
 }
 
 const OURS: &str = "bench-sessions";
@@ -30,6 +30,8 @@ const WEBTRANSPORT: Line = line("posthaste, WebTransport", OURS, "webtransport")
 const SESSION: Line = line("posthaste, without HTTP", OURS, "session");
 const WTRANSPORT: Line = line("wtransport", THEIRS, "webtransport");
 const QUINN: Line = line("quinn, without HTTP", THEIRS, "quinn");
+
+const BATCH: Option<(&str, &str)> = Some(("BENCH_BATCH", "32"));
 
 /// Bytes of a datagram: a position in a game, and what most paths take in one packet.
 const DATAGRAMS: [usize; 2] = [64, 1_000];
@@ -52,11 +54,18 @@ fn parts(settings: &Settings) -> Vec<Part> {
     }
     for len in DATAGRAMS {
         let work = Work::Datagrams { count: settings.datagrams, len };
-        let lines = vec![WEBTRANSPORT, SESSION, WTRANSPORT, QUINN];
+        let lines = vec![
+            WEBTRANSPORT,
+            Line { name: "posthaste, WebTransport, 32 a call", set: BATCH, ..WEBTRANSPORT },
+            SESSION,
+            Line { name: "posthaste, without HTTP, 32 a call", set: BATCH, ..SESSION },
+            WTRANSPORT,
+            QUINN,
+        ];
         parts.push(Part { name: format!("datagrams of {len} bytes"), work, lines, rounds });
     }
     let idle = settings.idle.min(1_000);
-    let alone = Line { name: "posthaste, a connection each", on_one: Some("1"), ..WEBTRANSPORT };
+    let alone = Line { name: "posthaste, a connection each", set: Some(("BENCH_SESSIONS", "1")), ..WEBTRANSPORT };
     let shared = Line { name: "posthaste, 16 on a connection", ..WEBTRANSPORT };
     let lines = vec![alone, shared, SESSION, WTRANSPORT, QUINN];
     parts.push(Part { name: format!("idle sessions, {idle}"), work: Work::Idle(idle), lines, rounds: 1 });
@@ -109,7 +118,7 @@ fn measure(folder: &Path, settings: &Settings, line: &Line, work: Work) -> Resul
     let stack = Stack { name: line.name, program: Cow::Borrowed(line.program), settings: "" };
     let place = folder.to_str().ok_or("a folder with a name")?;
     let cores = (settings.cores.0.to_string(), settings.cores.1.to_string());
-    let environment: Vec<_> = line.on_one.map(|count| ("BENCH_SESSIONS", count)).into_iter().collect();
+    let environment: Vec<_> = line.set.into_iter().collect();
     let mut server = Partner::start(&stack, folder, &["server", line.protocol, &cores.1, place], &environment, &[])?;
     let address = server.hear("listening")?;
     let words = ["client", line.protocol, &cores.0, place, &address, &work.encode()];

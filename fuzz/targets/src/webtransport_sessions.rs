@@ -5,7 +5,7 @@
 use super::input::Input;
 use base::writer::push_varint;
 use base::{Bytes, Direction, Instant, Side, StreamId, VarInt};
-use h3::{Connection, DatagramError, Delivery, Event, Read, Transport, WebTransportSettings, WriteError};
+use h3::{Connection, DatagramError, Delivery, Event, Read, Transport, WebTransportSettings, WhenFull, WriteError};
 use http::exchange;
 use http::{RequestHead, ResponseHead, Status};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -110,12 +110,12 @@ impl Transport for Wire {
         0
     }
 
-    fn send_datagram(&mut self, _datagram: Bytes) -> Result<(), DatagramError> {
+    fn send_datagram(&mut self, _: [&[u8]; 2], _: WhenFull) -> Result<(), DatagramError> {
         if self.room == 0 { Ok(()) } else { Err(DatagramError::Full) }
     }
 
-    fn read_datagram(&mut self) -> Option<Bytes> {
-        self.datagrams.pop_front()
+    fn take_datagrams(&mut self, take: &mut dyn FnMut(&[u8]) -> bool) {
+        while self.datagrams.pop_front().is_some_and(|datagram| take(&datagram)) {}
     }
 
     fn max_datagram_size(&self) -> Option<usize> {
@@ -308,8 +308,14 @@ impl Play {
             19 => sessions.stop_stream(http, wire, id, u32::from(choice)),
             20 => BOTH.iter().for_each(|direction| _ = sessions.accept(session, *direction)),
             21 => {
-                let _ = sessions.send_newest_datagram(http, wire, session, input.chunk());
-                let _ = sessions.read_datagram(http, session);
+                let (chunk, when_full) = (input.chunk(), WhenFull::DropOldest);
+                let mut both = [chunk, &chunk[..chunk.len() / 2]].into_iter().peekable();
+                let _ = sessions.send_datagrams(http, wire, session, &mut both, when_full);
+                if choice & 0x40 == 0 {
+                    let _ = sessions.read_datagram(http, session);
+                } else {
+                    sessions.take_datagrams(http, session, |_| choice & 0x80 == 0);
+                }
             }
             22 => sessions.close(http, wire, session, u32::from(choice), "enough"),
             _ if choice & 0x40 == 0 => sessions.drain(http, wire, session),

@@ -1,12 +1,17 @@
 //! HTTP datagrams (RFC 9297 section 2): to the exchange that they belong to, or nowhere.
 
 use super::state::Connection;
-use crate::datagram::{DatagramCounts, decode, encode, header_len};
+use crate::datagram::{DatagramCounts, Header, decode, header_len};
 use crate::event::Event;
 use crate::transport::Transport;
 use crate::violation::Violation;
-use base::{Bytes, Side, StreamId};
-use http::exchange::{self, DatagramError, SendPhase};
+use base::{Bytes, Duration, Instant, Side, StreamId};
+use core::iter::Peekable;
+use http::exchange::{self, DatagramError, SendPhase, SentDatagrams};
+use quic::WhenFull;
+
+/// So long after datagrams have come exchanges are asked what they still need of the memory for them.
+const REST: Duration = Duration::from_millis(100);
 
 impl Connection {
     /// Sends a datagram that belongs to an exchange: once, in no order with its content, and perhaps in vain. Exchanges by
@@ -20,37 +25,39 @@ impl Connection {
         id: StreamId,
         content: &[u8],
     ) -> Result<(), DatagramError> {
-        self.check_size(transport, id, content)?;
-        transport.send_datagram(encode(id, content))
+        let mut one = core::iter::once(content).peekable();
+        self.send_datagrams(transport, id, &mut one, WhenFull::Refuse).refused.map_or(Ok(()), Err)
     }
 
-    /// The same; where too many wait on the connection, the oldest of them give way.
-    ///
-    /// # Errors
-    /// As for [`send_datagram`](Connection::send_datagram).
-    pub fn send_newest_datagram(
+    /// Sends datagrams of an exchange in order, until one is refused; that one is the next of `contents` then. Where too many wait on the
+    /// connection, it is refused, or the oldest of them give way, whatever they belong to.
+    pub fn send_datagrams<D: AsRef<[u8]>>(
         &mut self,
         transport: &mut impl Transport,
         id: StreamId,
-        content: &[u8],
-    ) -> Result<(), DatagramError> {
-        self.check_size(transport, id, content)?;
-        transport.send_newest_datagram(encode(id, content))
-    }
-
-    /// One that is too large now may not be later: the path is asked.
-    fn check_size(
-        &mut self,
-        transport: &mut impl Transport,
-        id: StreamId,
-        content: &[u8],
-    ) -> Result<(), DatagramError> {
-        let most = self.max_datagram(transport, id)?;
-        if content.len() > most {
-            transport.want_larger_datagrams();
-            return Err(DatagramError::TooLarge { most });
+        contents: &mut Peekable<impl Iterator<Item = D>>,
+        when_full: WhenFull,
+    ) -> SentDatagrams {
+        let most = match self.max_datagram(transport, id) {
+            Ok(most) => most,
+            Err(error) => return SentDatagrams { taken: 0, refused: contents.peek().map(|_| error) },
+        };
+        let (header, mut taken) = (Header::new(id), 0);
+        while let Some(content) = contents.peek().map(AsRef::as_ref) {
+            let sent = if content.len() > most {
+                // One that is too large now may not be later: the path is asked.
+                transport.want_larger_datagrams();
+                Err(DatagramError::TooLarge { most })
+            } else {
+                transport.send_datagram([header.as_slice(), content], when_full)
+            };
+            if let Err(error) = sent {
+                return SentDatagrams { taken, refused: Some(error) };
+            }
+            contents.next();
+            taken += 1;
         }
-        Ok(())
+        SentDatagrams { taken, refused: None }
     }
 
     /// The transport takes more or other datagrams than before.
@@ -89,6 +96,14 @@ impl Connection {
         self.streams.get_mut(id)?.datagrams.as_mut()?.pop()
     }
 
+    /// Gives each datagram of an exchange that has come and was not read to `take`, in one part or two, the oldest first, until that is
+    /// false. Where it never was, an event tells when there is another one.
+    pub fn take_datagrams(&mut self, id: StreamId, take: impl FnMut([&[u8]; 2]) -> bool) {
+        if let Some(inbox) = self.streams.get_mut(id).and_then(|stream| stream.datagrams.as_mut()) {
+            inbox.take_each(take);
+        }
+    }
+
     /// What has become of the datagrams of an exchange; `None` if there is no such exchange, or it has none.
     pub fn datagram_counts(&self, id: StreamId) -> Option<DatagramCounts> {
         Some(self.streams.get(id)?.datagrams.as_ref()?.counts())
@@ -96,17 +111,34 @@ impl Connection {
 
     /// Datagrams have come.
     pub fn on_datagrams(&mut self, transport: &mut impl Transport) {
-        while let Some(datagram) = transport.read_datagram() {
-            if !self.is_closed
-                && let Err(violation) = self.on_datagram(transport, datagram)
-            {
-                self.close_for(transport, violation);
+        let (now, allowed) = (transport.now(), transport.requests_allowed());
+        loop {
+            let mut breach = None;
+            transport.take_datagrams(&mut |datagram| {
+                breach = if self.is_closed { None } else { self.on_datagram(now, allowed, datagram).err() };
+                breach.is_none()
+            });
+            match breach {
+                None => return,
+                Some(Breach::OfRequest(id, violation)) => self.on_violation(transport, id, violation),
+                Some(Breach::OfConnection(violation)) => self.close_for(transport, violation),
             }
         }
     }
 
-    fn on_datagram(&mut self, transport: &mut impl Transport, mut datagram: Bytes) -> Result<(), Violation> {
-        let id = decode(&mut datagram)?;
+    /// Datagrams may have come to an end: what was held for them is given back.
+    pub(super) fn rest_datagrams(&mut self, now: Instant) {
+        if self.datagrams_rest.take_if(|at| *at <= now).is_none() {
+            return;
+        }
+        let inboxes = self.streams.iter_mut().filter_map(|(_, stream)| stream.datagrams.as_mut());
+        if inboxes.fold(false, |is_in_use, inbox| inbox.rest() | is_in_use) {
+            self.datagrams_rest = Some(now + REST);
+        }
+    }
+
+    fn on_datagram(&mut self, now: Instant, allowed: Option<u64>, datagram: &[u8]) -> Result<(), Breach> {
+        let (id, content) = decode(datagram).map_err(Breach::OfConnection)?;
         if !self.shared.config.datagrams {
             return Ok(());
         }
@@ -117,29 +149,34 @@ impl Connection {
                 return Ok(());
             }
             if !stream.is_known {
-                self.shared.ahead.on_datagram(id, &datagram, limits.max_early_datagrams);
+                self.shared.ahead.on_datagram(id, content, limits.max_early_datagrams);
                 return Ok(());
             }
-            let Some(inbox) = &mut stream.datagrams else {
-                // RFC 9297 section 2-2, 2-3.
-                self.on_violation(transport, id, Violation::DatagramNotTaken);
-                return Ok(());
-            };
-            if inbox.push(datagram, limits.max_datagrams) {
+            // RFC 9297 section 2-2, 2-3.
+            let inbox = stream.datagrams.as_mut().ok_or(Breach::OfRequest(id, Violation::DatagramNotTaken))?;
+            if inbox.push(content, limits.max_datagrams) {
                 self.shared.tell(id, exchange::Event::Datagram);
+            }
+            if inbox.holds_much() {
+                self.datagrams_rest.get_or_insert(now + REST);
             }
             return Ok(());
         }
         // RFC 9297 section 2.1-6: it never can be.
-        if transport.requests_allowed().is_some_and(|allowed| self.shared.side == Side::Server && id.index() >= allowed)
-        {
-            return Err(Violation::DatagramStream);
+        if self.shared.side == Side::Server && allowed.is_some_and(|allowed| id.index() >= allowed) {
+            return Err(Breach::OfConnection(Violation::DatagramStream));
         }
         // draft-ietf-webtrans-http3 section 4.6-5.
         // RFC 9297 section 2.1-5, RFC 9298 section 5-5: it may come; if it was there before, or is for the client to open, nobody wants this.
         if self.shared.side == Side::Server && id.value() >= self.next_request.value() {
-            self.shared.ahead.on_datagram(id, &datagram, limits.max_early_datagrams);
+            self.shared.ahead.on_datagram(id, content, limits.max_early_datagrams);
         }
         Ok(())
     }
+}
+
+/// What a datagram breaks.
+enum Breach {
+    OfRequest(StreamId, Violation),
+    OfConnection(Violation),
 }

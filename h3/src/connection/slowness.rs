@@ -14,7 +14,8 @@ use http::pace::{LeastRate, Pace};
 impl Connection {
     /// When [`on_timeout`](Connection::on_timeout) is to be called; `None` if nothing is waited for.
     pub fn deadline(&self) -> Option<Instant> {
-        self.shared.watch.next().filter(|_| !self.is_closed)
+        let both = [self.shared.watch.next(), self.datagrams_rest];
+        both.into_iter().flatten().min().filter(|_| !self.is_closed)
     }
 
     /// To be called after every other call that may have begun or ended a request.
@@ -28,7 +29,8 @@ impl Connection {
     /// Gives up what has become too slow.
     pub fn on_timeout(&mut self, transport: &mut impl Transport) {
         let now = transport.now();
-        if self.deadline().is_none_or(|deadline| deadline > now) {
+        self.rest_datagrams(now);
+        if self.is_closed || self.shared.watch.next().is_none_or(|next| next > now) {
             return;
         }
         self.shared.watch.on_look();

@@ -15,7 +15,7 @@ use crate::violation::Violation;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use base::{Side, StreamId, StreamMap, VarInt};
+use base::{Instant, Side, StreamId, StreamMap, VarInt};
 
 /// One end of an HTTP/3 connection.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub struct Connection {
     pub(crate) is_early: bool,
     /// On a client that has sent early data which the server has taken: what it relied on, until the settings come.
     pub(super) relied_on: Option<PeerSettings>,
+    /// When exchanges are asked what they need of the memory for datagrams.
+    pub(super) datagrams_rest: Option<Instant>,
 }
 
 impl Connection {
@@ -75,6 +77,7 @@ impl Connection {
             has_settings: false,
             is_early: false,
             relied_on: None,
+            datagrams_rest: None,
         }
     }
 

@@ -3,9 +3,10 @@
 use super::script::*;
 use crate::{Config, Connection, DatagramError, Event, Limits, Violation};
 use alloc::vec::Vec;
-use base::Bytes;
+use base::{Bytes, Duration};
 use http::exchange;
 use http::{RequestHead, ResponseHead, Status};
+use quic::WhenFull;
 
 pub(super) const TUNNEL: [(&str, &str); 5] = [
     (":method", "CONNECT"),
@@ -82,6 +83,96 @@ fn they_are_sent_where_both_sides_take_them_and_the_request_has_some() {
     script.feed(0, &headers(&TUNNEL));
     accept(&mut script, 0);
     assert_eq!(send(&mut script, 0, b"x"), Err(DatagramError::Unsupported));
+}
+
+/// Those before the one that is refused are sent, and the caller has the others still.
+#[test]
+fn several_are_sent_in_order_until_one_is_refused() {
+    let mut script = server();
+    script.feed(4, &headers(&TUNNEL));
+    let large = [0; 1200];
+    let mut contents = [&b"a"[..], b"", b"c", &large, b"e"].into_iter().peekable();
+    let send = |script: &mut Script, contents: &mut _, when_full| {
+        let sent = script.connection.send_datagrams(&mut script.transport, id(4), contents, when_full);
+        (sent.taken, sent.refused)
+    };
+    assert_eq!(send(&mut script, &mut contents, WhenFull::Refuse), (0, Some(DatagramError::Unsupported)));
+    accept(&mut script, 4);
+    script.transport.most_datagrams = 2;
+    assert_eq!(send(&mut script, &mut contents, WhenFull::Refuse), (2, Some(DatagramError::Full)));
+    script.transport.most_datagrams = 9;
+    let too_large = Some(DatagramError::TooLarge { most: 1199 });
+    assert_eq!(send(&mut script, &mut contents, WhenFull::DropOldest), (1, too_large));
+    assert_eq!(send(&mut script, &mut contents, WhenFull::Refuse), (0, too_large));
+    assert_eq!(contents.next(), Some(&large[..]));
+    assert_eq!(send(&mut script, &mut contents, WhenFull::Refuse), (1, None));
+    assert_eq!(send(&mut script, &mut contents, WhenFull::Refuse), (0, None));
+    let sent: Vec<_> = script.transport.datagrams[0].drain(..).map(|datagram| datagram.to_vec()).collect();
+    assert_eq!(sent, [&b"\x01a"[..], b"\x01", b"\x01c", b"\x01e"]);
+    script.connection.finish(&mut script.transport, id(4)).unwrap();
+    let mut one = core::iter::once(b"x").peekable();
+    let sent = script.connection.send_datagrams(&mut script.transport, id(4), &mut one, WhenFull::Refuse);
+    assert_eq!((sent.taken, sent.refused), (0, Some(DatagramError::Ended)));
+}
+
+/// A tenth of a second after the last of many, memory for them is not held any more; where they are read later than that, it goes then. Few
+/// need no such look.
+#[test]
+fn memory_for_many_is_given_back() {
+    let mut script = server();
+    script.feed(4, &headers(&TUNNEL));
+    accept(&mut script, 4);
+    let holds = |script: &Script| {
+        let inbox = script.connection.streams.get(id(4)).and_then(|stream| stream.datagrams.as_ref());
+        inbox.unwrap().holds_much()
+    };
+    let pass = |script: &mut Script| {
+        script.transport.now += Duration::from_millis(100);
+        script.connection.on_timeout(&mut script.transport);
+    };
+    let many = [&[1][..], &[7; 600]].concat();
+    script.datagram(&many);
+    let watched = script.connection.deadline();
+    for is_read_late in [false, true] {
+        (0..9).for_each(|_| script.datagram(&many));
+        let at = script.transport.now + Duration::from_millis(100);
+        assert!(holds(&script) && script.connection.deadline() == Some(at));
+        if !is_read_late {
+            read(&mut script, 4);
+        }
+        pass(&mut script);
+        assert!(holds(&script), "some have just come");
+        pass(&mut script);
+        assert_eq!(holds(&script), is_read_late);
+        read(&mut script, 4);
+        assert!(!holds(&script));
+        assert_eq!(script.connection.deadline(), watched, "and nothing is left to be looked at");
+    }
+}
+
+/// Told again when they were read to the end, and not before.
+#[test]
+fn several_are_taken_together() {
+    let mut script = server();
+    script.feed(4, &headers(&TUNNEL));
+    accept(&mut script, 4);
+    (0..4).for_each(|byte| script.datagram(&[1, byte]));
+    assert_eq!(count_told(&mut script), 1);
+    let mut taken = Vec::new();
+    script.connection.take_datagrams(id(4), |parts| {
+        taken.push(parts.concat());
+        taken.len() < 2
+    });
+    script.datagram(&[1, 4]);
+    assert_eq!((count_told(&mut script), &taken[..]), (0, &[alloc::vec![0], alloc::vec![1]][..]));
+    script.connection.take_datagrams(id(4), |parts| {
+        taken.push(parts.concat());
+        true
+    });
+    assert_eq!(taken.len(), 5);
+    script.datagram(&[1, 5]);
+    assert_eq!((count_told(&mut script), read(&mut script, 4)), (1, alloc::vec![alloc::vec![5]]));
+    script.connection.take_datagrams(id(8), |_| panic!("there is no such request"));
 }
 
 /// A client need not wait for the answer.

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use base::{Bytes, Direction, Duration, Instant, Side, StreamId, VarInt};
 use http::exchange;
 use http::pace::Delivery;
+use quic::WhenFull;
 
 /// What a connection asked of its transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub(super) struct Recorder {
     pub(super) priorities: Vec<(u64, u8, bool)>,
     /// Datagrams that were sent, and that have come.
     pub(super) datagrams: [VecDeque<Bytes>; 2],
+    /// How many may wait to be sent.
+    pub(super) most_datagrams: usize,
     /// Bytes of the largest datagram.
     pub(super) max_datagram: Option<usize>,
     /// How many requests the peer may have made.
@@ -84,6 +87,7 @@ impl Recorder {
             priorities: Vec::new(),
             allowed: None,
             datagrams: Default::default(),
+            most_datagrams: usize::MAX,
             max_datagram: Some(1200),
         }
     }
@@ -188,13 +192,16 @@ impl Transport for Recorder {
         self.priorities.push((id.value(), urgency, incremental));
     }
 
-    fn send_datagram(&mut self, datagram: Bytes) -> Result<(), exchange::DatagramError> {
-        self.datagrams[0].push_back(datagram);
+    fn send_datagram(&mut self, parts: [&[u8]; 2], _: WhenFull) -> Result<(), exchange::DatagramError> {
+        if self.datagrams[0].len() >= self.most_datagrams {
+            return Err(exchange::DatagramError::Full);
+        }
+        self.datagrams[0].push_back(Bytes::from(parts.concat()));
         Ok(())
     }
 
-    fn read_datagram(&mut self) -> Option<Bytes> {
-        self.datagrams[1].pop_front()
+    fn take_datagrams(&mut self, take: &mut dyn FnMut(&[u8]) -> bool) {
+        while self.datagrams[1].pop_front().is_some_and(|datagram| take(&datagram)) {}
     }
 
     fn max_datagram_size(&self) -> Option<usize> {

@@ -1,4 +1,4 @@
-//! Why a datagram was not sent.
+//! Why a datagram was not sent, and how many of several were.
 
 use core::fmt;
 
@@ -16,6 +16,16 @@ pub enum DatagramError {
     Full,
     /// The exchange is over, or this side has ended its message.
     Ended,
+}
+
+/// What became of several datagrams that were to be sent in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use = "what was not taken is not sent"]
+pub struct SentDatagrams {
+    /// How many were taken to be sent: those before the one that was refused, or all.
+    pub taken: usize,
+    /// Why the next one was not; neither it nor what follows it is sent.
+    pub refused: Option<DatagramError>,
 }
 
 impl fmt::Display for DatagramError {

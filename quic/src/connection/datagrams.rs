@@ -6,7 +6,7 @@ use crate::turn::Turn;
 use crate::violation::Violation;
 use crate::wire::frame::DatagramFrame;
 use alloc::boxed::Box;
-use base::Bytes;
+use base::{Bytes, Reader};
 
 /// A datagram that leaves less room than this fills its packet.
 const NEARLY_FULL: usize = 32;
@@ -18,17 +18,26 @@ impl Connection {
     /// # Errors
     /// The datagram, handed back, with the reason: [`DatagramRefusal`].
     pub fn send_datagram(&mut self, data: Bytes, options: DatagramOptions) -> Result<DatagramId, RefusedDatagram> {
+        self.send_datagram_parts([&data, &[]], options).map_err(|reason| RefusedDatagram { data, reason })
+    }
+
+    /// The same, of bytes that stand in two places, or in one and none, and stay the caller's: they are copied once, behind those that
+    /// wait, and no memory is asked for while no more wait than did before.
+    ///
+    /// # Errors
+    /// Nothing was taken: why.
+    pub fn send_datagram_parts(
+        &mut self,
+        parts: [&[u8]; 2],
+        options: DatagramOptions,
+    ) -> Result<DatagramId, DatagramRefusal> {
         // RFC 9221 section 3-1.
-        match self.max_datagram_size().filter(|_| self.can_send()) {
-            Some(most) => {
-                if data.len() + NEARLY_FULL > most {
-                    // A larger packet would be of use: the path is asked whether it carries one.
-                    self.paths.in_use.mtu.on_full_datagram();
-                }
-                self.datagrams_mut().push(most, data, options)
-            }
-            None => Err(RefusedDatagram { data, reason: DatagramRefusal::Unsupported }),
+        let most = self.max_datagram_size().filter(|_| self.can_send()).ok_or(DatagramRefusal::Unsupported)?;
+        if parts[0].len() + parts[1].len() + NEARLY_FULL > most {
+            // A larger packet would be of use: the path is asked whether it carries one.
+            self.paths.in_use.mtu.on_full_datagram();
         }
+        self.datagrams_mut().push(most, parts, options)
     }
 
     /// A larger datagram than [`max_datagram_size`](Connection::max_datagram_size) would be of use: the path is asked whether it
@@ -41,6 +50,14 @@ impl Connection {
     /// of them for long copies them.
     pub fn read_datagram(&mut self) -> Option<Bytes> {
         self.datagrams.as_mut()?.pop()
+    }
+
+    /// Gives each datagram that was received and not read to `take`, the oldest first, until that is false; the one it was false
+    /// for counts as read. Nothing is asked of the allocator, and what the reader keeps it copies.
+    pub fn take_datagrams(&mut self, take: impl FnMut(&[u8]) -> bool) {
+        if let Some(datagrams) = &mut self.datagrams {
+            datagrams.take_each(take);
+        }
     }
 
     /// The counters of datagrams.
@@ -59,7 +76,24 @@ impl Connection {
         }
     }
 
+    /// The DATAGRAM frames that come next in a 1-RTT packet. Not inlined, as other frames are not; but once for all of them. With a
+    /// violation goes the type of its frame.
+    #[inline(never)]
+    pub(super) fn on_datagrams(
+        &mut self,
+        turn: &mut Turn<'_>,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), (Violation, u64)> {
+        loop {
+            let frame_type = reader.peek().first().copied().unwrap_or_default();
+            let blame = |violation| (violation, u64::from(frame_type));
+            let Some(frame) = DatagramFrame::decode_next(reader).map_err(blame)? else { return Ok(()) };
+            self.on_datagram(turn, &frame).map_err(blame)?;
+        }
+    }
+
     /// A DATAGRAM frame.
+    #[inline]
     pub(super) fn on_datagram(&mut self, turn: &mut Turn<'_>, frame: &DatagramFrame<'_>) -> Result<(), Violation> {
         datagram::check(&self.config.datagrams, frame)?;
         self.datagrams_mut().on_datagram(frame.data, &mut turn.scratch.chunks);

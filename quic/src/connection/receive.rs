@@ -308,6 +308,11 @@ impl Connection {
                         self.on_stream(turn, &stream).map_err(blame)?;
                         continue;
                     }
+                    Ok(None) if matches!(bytes.first(), Some(0x30 | 0x31)) => {
+                        (ack_eliciting, is_probe) = (true, false);
+                        self.on_datagrams(turn, &mut reader)?;
+                        continue;
+                    }
                     Ok(None) => {}
                     Err(violation) => return Err(blame(violation)),
                 }

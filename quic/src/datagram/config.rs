@@ -14,12 +14,12 @@ pub struct DatagramsConfig {
     /// oldest gives way to the newest. Each connection may hold so much on top of
     /// [`EndpointConfig::receive_memory`](crate::EndpointConfig::receive_memory).
     pub max_unread: usize,
-    /// How many wait to be read, however small. Default 1,024.
+    /// How many wait to be read, however small. Default 4,096: as many as have 64 bytes each.
     pub max_unread_count: usize,
     /// Bytes of datagrams that wait to be sent. Default 64 KiB: what a path of 10 Mbit/s takes in 50 ms. What waits longer is
     /// mostly of no use any more.
     pub max_unsent: usize,
-    /// How many wait to be sent, however small. Default 256.
+    /// How many wait to be sent, however small. Default 1,024: as many as have 64 bytes each.
     pub max_unsent_count: usize,
     /// In how many of 16 packets datagrams come before the data of streams, if both wait: from 1 to 15, what is beyond counts
     /// as the nearest of them. Default 8. What one of them leaves of its packets the other takes.
@@ -32,9 +32,9 @@ impl Default for DatagramsConfig {
         DatagramsConfig {
             max_frame_size: 0,
             max_unread: 256 << 10,
-            max_unread_count: 1024,
+            max_unread_count: 4096,
             max_unsent: 64 << 10,
-            max_unsent_count: 256,
+            max_unsent_count: 1024,
             share: 8,
         }
     }

@@ -3,7 +3,7 @@
 use super::config::DatagramsConfig;
 use super::event::{DatagramEvent, DatagramId};
 use super::receive_queue::ReceiveQueue;
-use super::send_queue::{DatagramFate, DatagramOptions, RefusedDatagram, SendQueue};
+use super::send_queue::{DatagramFate, DatagramOptions, DatagramRefusal, SendQueue};
 use crate::config::Config;
 use crate::packet::OutgoingPacket;
 use crate::stream::Streams;
@@ -66,14 +66,14 @@ impl Datagrams {
         }
     }
 
-    /// Takes a datagram to send, of at most `most` bytes.
+    /// Takes a datagram to send, of at most `most` bytes: those of both parts.
     pub(crate) fn push(
         &mut self,
         most: usize,
-        data: Bytes,
+        parts: [&[u8]; 2],
         options: DatagramOptions,
-    ) -> Result<DatagramId, RefusedDatagram> {
-        self.sending.push(&self.config.datagrams, most, data, options)
+    ) -> Result<DatagramId, DatagramRefusal> {
+        self.sending.push(&self.config.datagrams, most, parts, options)
     }
 
     /// The next that was received.
@@ -84,6 +84,12 @@ impl Datagrams {
             None => self.is_readable_due = false,
         }
         datagram
+    }
+
+    /// Gives each that was received to `take`, the oldest first, until that is false.
+    pub(crate) fn take_each(&mut self, take: impl FnMut(&[u8]) -> bool) {
+        self.receiving.take_each(take, &mut self.lent);
+        self.is_readable_due &= !self.receiving.is_empty();
     }
 
     /// A DATAGRAM frame arrived, which may be as large as it is.

@@ -5,7 +5,7 @@
 //! ones, and a sender gets no sign to slow down from either.
 
 use super::config::DatagramsConfig;
-use crate::stream::chunks::{CHUNK, Chunks};
+use crate::stream::chunks::{CHUNK, Chunks, Lent};
 use alloc::collections::VecDeque;
 use base::{Buffer, Bytes};
 
@@ -61,6 +61,37 @@ impl ReceiveQueue {
         Some(bytes)
     }
 
+    /// Gives each to `take`, the oldest first, until that is false. Chunks that were read to their end go to `lent`, to be written again.
+    pub(crate) fn take_each(&mut self, mut take: impl FnMut(&[u8]) -> bool, lent: &mut Lent) {
+        let mut goes_on = true;
+        while goes_on && let Some(len) = self.lengths.pop_front() {
+            let len = len as usize;
+            self.unread -= len;
+            goes_on = match self.chunks.front_mut().filter(|_| len > 0) {
+                Some(chunk) => {
+                    let goes_on = take(part(chunk, 0, len));
+                    if chunk.len() == len {
+                        lent.lend(chunk);
+                        self.chunks.pop_front();
+                    } else {
+                        chunk.advance(len);
+                    }
+                    goes_on
+                }
+                None => {
+                    self.open_taken += len;
+                    take(part(self.open.as_slice(), self.open_taken - len, len))
+                }
+            };
+        }
+        if self.lengths.is_empty() {
+            self.last_run = core::mem::take(&mut self.run);
+            // Nobody else has seen it: it is written from its beginning again.
+            self.open.clear();
+            self.open_taken = 0;
+        }
+    }
+
     /// Gives back what the queue has grown to and does not use.
     pub(crate) fn release_memory(&mut self) {
         if self.lengths.is_empty() {
@@ -106,6 +137,10 @@ impl ReceiveQueue {
     }
 }
 
+fn part(bytes: &[u8], start: usize, len: usize) -> &[u8] {
+    bytes.get(start..start + len).expect("a datagram is whole in its chunk")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +173,40 @@ mod tests {
             read.extend(all(&mut queue));
             assert_eq!(read, sent);
             assert_eq!((queue.is_empty(), queue.unread()), (true, 0));
+        }
+    }
+
+    /// By both ways of reading in turns, and stopping in the middle.
+    #[test]
+    fn datagrams_are_taken_together_as_they_are_one_by_one() {
+        let (mut queue, mut memory, mut lent) = (ReceiveQueue::default(), Chunks::default(), Lent::default());
+        let config = config(1 << 20, 10_000);
+        for round in 0..60usize {
+            let sent: Vec<Vec<u8>> =
+                (0..100).map(|number| vec![number as u8; (number * 7919 * round) % 1500]).collect();
+            let mut read: Vec<Vec<u8>> = Vec::new();
+            for (number, datagram) in sent.iter().enumerate() {
+                assert_eq!(queue.push(&config, datagram, &mut memory), 0);
+                if number % 17 == round % 5 {
+                    let most = read.len() + number % 13 + 1;
+                    let take = |datagram: &[u8]| {
+                        read.push(datagram.to_vec());
+                        read.len() < most
+                    };
+                    queue.take_each(take, &mut lent);
+                }
+                if number % 19 == round % 7 {
+                    read.extend(queue.pop().map(|bytes| bytes.to_vec()));
+                }
+            }
+            let take = |datagram: &[u8]| {
+                read.push(datagram.to_vec());
+                true
+            };
+            queue.take_each(take, &mut lent);
+            assert_eq!(read, sent);
+            assert_eq!((queue.is_empty(), queue.unread(), queue.chunks.len(), queue.open.len()), (true, 0, 0, 0));
+            memory.gather(&mut lent);
         }
     }
 

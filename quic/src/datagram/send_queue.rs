@@ -5,9 +5,11 @@
 
 use super::config::DatagramsConfig;
 use super::event::DatagramId;
+use super::lane::{Lane, Waiting};
 use crate::packet::{OutgoingPacket, SentFrame};
-use crate::wire::frame::{DatagramFrame, Frame};
+use crate::wire::frame::encode_datagram_header;
 use alloc::collections::VecDeque;
+use base::varint::encoded_len;
 use base::{Bytes, Instant};
 use core::fmt;
 
@@ -87,20 +89,12 @@ pub(crate) enum DatagramFate {
     Dropped,
 }
 
-#[derive(Debug)]
-struct Waiting {
-    id: DatagramId,
-    data: Bytes,
-    deadline: Option<Instant>,
-    tells_fate: bool,
-}
-
 /// The queue.
 #[derive(Debug, Default)]
 pub(crate) struct SendQueue {
-    waiting: VecDeque<Waiting>,
-    // How many of them, from the first on, are urgent.
-    urgent: usize,
+    urgent: Lane,
+    ordinary: Lane,
+    // Bytes of those that wait.
     unsent: usize,
     next_id: u64,
     first_deadline: Option<Instant>,
@@ -117,8 +111,9 @@ pub(crate) struct SendQueue {
 
 impl SendQueue {
     /// Whether something waits to be sent.
+    #[inline]
     pub(crate) fn wants_to_send(&self) -> bool {
-        !self.waiting.is_empty()
+        self.len() > 0
     }
 
     /// Bytes that wait.
@@ -126,37 +121,39 @@ impl SendQueue {
         self.unsent
     }
 
-    /// Takes a datagram of at most `most` bytes.
+    fn len(&self) -> usize {
+        self.urgent.len() + self.ordinary.len()
+    }
+
+    /// Takes a datagram of at most `most` bytes: those of both parts.
     pub(crate) fn push(
         &mut self,
         config: &DatagramsConfig,
         most: usize,
-        data: Bytes,
+        parts: [&[u8]; 2],
         options: DatagramOptions,
-    ) -> Result<DatagramId, RefusedDatagram> {
-        let len = data.len();
+    ) -> Result<DatagramId, DatagramRefusal> {
+        let len = parts[0].len() + parts[1].len();
         // RFC 9221 section 3-2.
         if len > most {
-            return Err(RefusedDatagram { data, reason: DatagramRefusal::TooLarge { most } });
+            return Err(DatagramRefusal::TooLarge { most });
         }
         if options.when_full == WhenFull::DropOldest && len <= config.max_unsent {
             while !self.has_room(config, len) && self.drop_oldest() {}
         }
         if !self.has_room(config, len) || options.tells_fate && self.fates.len() >= MAX_FATES {
             self.was_refused = true;
-            return Err(RefusedDatagram { data, reason: DatagramRefusal::Full });
+            return Err(DatagramRefusal::Full);
         }
         let id = DatagramId(self.next_id);
         self.next_id += 1;
         self.unsent += len;
-        self.first_deadline = [self.first_deadline, options.deadline].into_iter().flatten().min();
-        let waiting = Waiting { id, data, deadline: options.deadline, tells_fate: options.tells_fate };
-        if options.is_urgent {
-            self.waiting.insert(self.urgent, waiting);
-            self.urgent += 1;
-        } else {
-            self.waiting.push_back(waiting);
+        if options.deadline.is_some() {
+            self.first_deadline = [self.first_deadline, options.deadline].into_iter().flatten().min();
         }
+        let waiting = Waiting { id, len, deadline: options.deadline, tells_fate: options.tells_fate };
+        let lane = if options.is_urgent { &mut self.urgent } else { &mut self.ordinary };
+        lane.push(waiting, parts);
         Ok(id)
     }
 
@@ -164,29 +161,43 @@ impl SendQueue {
     /// cannot be sent. Whether one is left for which this packet has no room.
     /// RFC 9221 section 5-1.
     pub(crate) fn fill(&mut self, packet: &mut OutgoingPacket<'_>, most: usize) -> bool {
-        while let Some(front) = self.waiting.front() {
-            if front.data.len() > most {
-                self.remove(0, Some(DatagramFate::Dropped));
+        self.fill_from(packet, most, |queue| &mut queue.urgent)
+            || self.fill_from(packet, most, |queue| &mut queue.ordinary)
+    }
+
+    #[inline]
+    fn fill_from(
+        &mut self,
+        packet: &mut OutgoingPacket<'_>,
+        most: usize,
+        lane: impl Fn(&mut SendQueue) -> &mut Lane,
+    ) -> bool {
+        while let Some(first) = lane(self).first() {
+            if first.len > most {
+                lane(self).pop();
+                self.on_dropped(first);
                 continue;
             }
-            if !write(packet, &front.data) {
+            if !write(packet, first.len, lane(self).bytes(first)) {
                 return true;
             }
-            let sent = if front.tells_fate { Some(front.id) } else { None };
-            match sent {
-                Some(id) => packet.record(SentFrame::Datagram(id.0)),
-                None => packet.record_unremembered(),
+            if first.tells_fate {
+                packet.record(SentFrame::Datagram(first.id.0));
+            } else {
+                packet.record_unremembered();
             }
+            lane(self).pop();
+            self.unsent -= first.len;
             self.sent += 1;
-            self.last_len = front.data.len();
-            self.remove(0, None);
+            self.last_len = first.len;
         }
         false
     }
 
     /// Whether the next is as long as the one that was written last.
     pub(crate) fn goes_on_alike(&self) -> bool {
-        self.waiting.front().is_some_and(|front| front.data.len() == self.last_len)
+        let next = self.urgent.first().or_else(|| self.ordinary.first());
+        next.is_some_and(|next| next.len == self.last_len)
     }
 
     /// When [`expire`](SendQueue::expire) is to be called.
@@ -199,15 +210,10 @@ impl SendQueue {
         if self.first_deadline.is_none_or(|deadline| now < deadline) {
             return;
         }
-        let mut index = 0;
-        while let Some(waiting) = self.waiting.get(index) {
-            if waiting.deadline.is_some_and(|deadline| deadline <= now) {
-                self.remove(index, Some(DatagramFate::Dropped));
-            } else {
-                index += 1;
-            }
-        }
-        self.first_deadline = self.waiting.iter().filter_map(|waiting| waiting.deadline).min();
+        let SendQueue { urgent, ordinary, unsent, dropped, fates, .. } = self;
+        let lanes = [urgent, ordinary];
+        let next = lanes.map(|lane| lane.expire(now, |waiting| note_dropped(waiting, unsent, dropped, fates)));
+        self.first_deadline = next.into_iter().flatten().min();
     }
 
     /// Nothing will be sent any more.
@@ -236,7 +242,7 @@ impl SendQueue {
     pub(crate) fn is_writable_due(&self, config: &DatagramsConfig) -> bool {
         self.was_refused
             && self.unsent <= config.max_unsent / 2
-            && self.waiting.len() <= config.max_unsent_count / 2
+            && self.len() <= config.max_unsent_count / 2
             && self.fates.len() <= MAX_FATES / 2
     }
 
@@ -247,46 +253,51 @@ impl SendQueue {
 
     /// Gives back what the queues have grown to and do not use.
     pub(crate) fn release_memory(&mut self) {
-        self.waiting.shrink_to_fit();
+        self.urgent.release_memory();
+        self.ordinary.release_memory();
         self.fates.shrink_to_fit();
     }
 
     fn has_room(&self, config: &DatagramsConfig, len: usize) -> bool {
-        self.unsent + len <= config.max_unsent && self.waiting.len() < config.max_unsent_count
+        self.unsent + len <= config.max_unsent && self.len() < config.max_unsent_count
     }
 
     /// Drops what has waited longest, of what is not urgent if there is any. False if nothing waits.
     fn drop_oldest(&mut self) -> bool {
-        let index = if self.urgent < self.waiting.len() { self.urgent } else { 0 };
-        self.remove(index, Some(DatagramFate::Dropped))
+        let Some(oldest) = self.ordinary.pop().or_else(|| self.urgent.pop()) else { return false };
+        self.on_dropped(oldest);
+        true
     }
 
-    /// Takes one out of the queue; `fate` is told if it was asked for.
-    fn remove(&mut self, index: usize, fate: Option<DatagramFate>) -> bool {
-        let Some(removed) = self.waiting.remove(index) else { return false };
-        self.urgent -= usize::from(index < self.urgent);
-        self.unsent -= removed.data.len();
-        if let Some(fate) = fate {
-            self.dropped += 1;
-            if removed.tells_fate {
-                self.fates.push_back((removed.id, fate));
-            }
-        }
-        true
+    /// One that was taken out of its lane is not sent.
+    fn on_dropped(&mut self, waiting: Waiting) {
+        note_dropped(waiting, &mut self.unsent, &mut self.dropped, &mut self.fates);
+    }
+}
+
+fn note_dropped(
+    waiting: Waiting,
+    unsent: &mut usize,
+    dropped: &mut u64,
+    fates: &mut VecDeque<(DatagramId, DatagramFate)>,
+) {
+    *unsent -= waiting.len;
+    *dropped += 1;
+    if waiting.tells_fate {
+        fates.push_back((waiting.id, DatagramFate::Dropped));
     }
 }
 
 /// Writes a DATAGRAM frame, without its length where it then ends with the packet. False if there is no room.
-fn write(packet: &mut OutgoingPacket<'_>, data: &[u8]) -> bool {
-    let without = DatagramFrame { data, with_length: false };
-    let with = DatagramFrame { data, with_length: true };
-    let Some(spare) = packet.remaining().checked_sub(without.encoded_len()) else { return false };
-    if with.encoded_len() <= packet.remaining() && spare > 0 {
-        return Frame::Datagram(with).encode(packet.writer()).is_ok();
-    }
+fn write(packet: &mut OutgoingPacket<'_>, len: usize, parts: [&[u8]; 2]) -> bool {
+    let Some(spare) = packet.remaining().checked_sub(1 + len) else { return false };
+    let with_length = spare > 0 && encoded_len(len as u64) <= spare;
+    let writer = packet.writer();
     // The length has no room: PADDING in front makes the frame reach the end.
-    let padding = packet.writer().reserve(spare);
-    padding.map(|padding| padding.fill(0)).is_ok() && Frame::Datagram(without).encode(packet.writer()).is_ok()
+    let is_padded = with_length || writer.reserve(spare).map(|padding| padding.fill(0)).is_ok();
+    is_padded
+        && encode_datagram_header(writer, len, with_length).is_ok()
+        && parts.into_iter().all(|part| writer.bytes(part).is_ok())
 }
 
 #[cfg(test)]

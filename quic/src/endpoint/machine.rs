@@ -203,6 +203,10 @@ impl<T: Default> Machine for Endpoint<T> {
         None
     }
 
+    fn has_news(&self) -> bool {
+        self.has_events()
+    }
+
     fn poll_handover(&mut self) -> Option<(u32, OwnedDatagram)> {
         self.handover.pop()
     }

@@ -8,7 +8,7 @@ pub(crate) mod types;
 
 pub use ack::{AckRanges, encode_ack};
 pub use allowed::PacketKind;
-pub(crate) use encode::{encode_stream_header, stream_header_len};
+pub(crate) use encode::{encode_datagram_header, encode_stream_header, stream_header_len};
 pub use types::{AckFrame, AckFrequencyFrame, DatagramFrame, EcnCounts, Frame, StreamFrame};
 
 pub(crate) use ack::MAX_RANGES_SENT;

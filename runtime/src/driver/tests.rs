@@ -25,6 +25,7 @@ struct Echo {
     /// How many turns there were, and how many before the first datagram: each asks once more than there is to send.
     turns: usize,
     turns_before: Option<usize>,
+    has_news: bool,
 }
 
 impl Machine for Echo {
@@ -53,6 +54,10 @@ impl Machine for Echo {
         }
         self.transmits += 1;
         Some(Transmit { four_tuple, ecn, len, segment_size })
+    }
+
+    fn has_news(&self) -> bool {
+        self.has_news
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -167,6 +172,37 @@ fn a_change_from_outside_is_sent_after_one_notification() {
         assert_eq!(peer.recv(&mut buffer).unwrap(), 1);
         assert_eq!(buffer[0], byte);
     }
+}
+
+/// What sending has brought about is told though nothing comes; once where nobody asks for it.
+#[test]
+fn news_of_what_was_sent_is_told_without_an_input() {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle();
+    let (ours, peer) = (loopback(), std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+    let four_tuple = FourTuple { local: ours.local_address(), remote: peer.local_addr().unwrap() };
+    let (machine, notify, progress) = echo(handle, vec![ours]);
+    executor.block_on(async {
+        for round in 1..4 {
+            machine.borrow_mut().waiting.push_back((four_tuple, Ecn::NotEct, vec![7]));
+            machine.borrow_mut().has_news = true;
+            notify.notify();
+            until(|| progress.get() == round).await;
+            // It was asked for.
+            machine.borrow_mut().has_news = false;
+            notify.notify();
+            for _ in 0..10 {
+                yield_now().await;
+            }
+        }
+        machine.borrow_mut().waiting.push_back((four_tuple, Ecn::NotEct, vec![7]));
+        machine.borrow_mut().has_news = true;
+        notify.notify();
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        assert_eq!(progress.get(), 4, "nobody has asked for it, and it is not offered at each turn");
+    });
 }
 
 #[test]

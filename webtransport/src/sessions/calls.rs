@@ -7,7 +7,8 @@ use crate::session::{Phase, Session, SessionStats};
 use crate::version::Version;
 use crate::violation::Violation;
 use base::{Bytes, StreamId};
-use h3::{DatagramError, Reason, Transport};
+use core::iter::Peekable;
+use h3::{DatagramError, Reason, SentDatagrams, Transport, WhenFull};
 
 impl Sessions {
     /// A client has asked for a session by this draft.
@@ -126,29 +127,26 @@ impl Sessions {
         id: StreamId,
         content: &[u8],
     ) -> Result<(), DatagramError> {
-        let session = self.sessions.get_mut(&id).filter(|session| session.phase == Phase::Open);
-        let session = session.ok_or(DatagramError::Ended)?;
-        http.send_datagram(transport, id, content)?;
-        session.stats.datagrams_sent += 1;
-        Ok(())
+        let mut one = core::iter::once(content).peekable();
+        self.send_datagrams(http, transport, id, &mut one, WhenFull::Refuse).refused.map_or(Ok(()), Err)
     }
 
-    /// The same; where too many wait on the connection, the oldest of them give way, of whatever session.
-    ///
-    /// # Errors
-    /// As for [`send_datagram`](Sessions::send_datagram).
-    pub fn send_newest_datagram(
+    /// Sends datagrams in order, until one is refused; that one is the next of `contents` then. Where too many wait on the connection, it
+    /// is refused, or the oldest of them give way, of whatever session.
+    pub fn send_datagrams<D: AsRef<[u8]>>(
         &mut self,
         http: &mut h3::Connection,
         transport: &mut impl Transport,
         id: StreamId,
-        content: &[u8],
-    ) -> Result<(), DatagramError> {
-        let session = self.sessions.get_mut(&id).filter(|session| session.phase == Phase::Open);
-        let session = session.ok_or(DatagramError::Ended)?;
-        http.send_newest_datagram(transport, id, content)?;
-        session.stats.datagrams_sent += 1;
-        Ok(())
+        contents: &mut Peekable<impl Iterator<Item = D>>,
+        when_full: WhenFull,
+    ) -> SentDatagrams {
+        let Some(session) = self.sessions.get_mut(&id).filter(|session| session.phase == Phase::Open) else {
+            return SentDatagrams { taken: 0, refused: contents.peek().map(|_| DatagramError::Ended) };
+        };
+        let sent = http.send_datagrams(transport, id, contents, when_full);
+        session.stats.datagrams_sent += sent.taken as u64;
+        sent
     }
 
     /// The oldest datagram of a session that was not read. After `None`, [`Datagram`](crate::SessionEvent::Datagram) tells when there
@@ -158,6 +156,21 @@ impl Sessions {
         let datagram = http.read_datagram(id)?;
         session.stats.datagrams_read += 1;
         Some(datagram)
+    }
+
+    /// Gives each datagram of a session that has come and was not read to `take`, in one part or two, the oldest first, until that is
+    /// false. Where it never was, [`Datagram`](crate::SessionEvent::Datagram) tells when there is another.
+    pub fn take_datagrams(
+        &mut self,
+        http: &mut h3::Connection,
+        id: StreamId,
+        mut take: impl FnMut([&[u8]; 2]) -> bool,
+    ) {
+        let Some(session) = self.sessions.get_mut(&id).filter(|session| session.phase == Phase::Open) else { return };
+        http.take_datagrams(id, |content| {
+            session.stats.datagrams_read += 1;
+            take(content)
+        });
     }
 
     /// What a session has done so far; `None` if it is over.

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails here fails")]
 
 use base::{Bytes, Direction, Instant, Side, StreamId, VarInt};
-use h3::{DatagramError, Delivery, Read, Transport, WriteError};
+use h3::{DatagramError, Delivery, Read, Transport, WhenFull, WriteError};
 use http::{RequestHead, ResponseHead, Status, exchange};
 use posthaste_webtransport::{Config, Event, NoSession, ReadStream, SessionEvent, Sessions, Version};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -186,13 +186,13 @@ impl Transport for Wire {
         0
     }
 
-    fn send_datagram(&mut self, datagram: Bytes) -> Result<(), DatagramError> {
-        self.act(Act::Datagram(datagram.to_vec()));
+    fn send_datagram(&mut self, parts: [&[u8]; 2], _: WhenFull) -> Result<(), DatagramError> {
+        self.act(Act::Datagram(parts.concat()));
         Ok(())
     }
 
-    fn read_datagram(&mut self) -> Option<Bytes> {
-        self.datagrams.pop_front()
+    fn take_datagrams(&mut self, take: &mut dyn FnMut(&[u8]) -> bool) {
+        while self.datagrams.pop_front().is_some_and(|datagram| take(&datagram)) {}
     }
 
     fn max_datagram_size(&self) -> Option<usize> {

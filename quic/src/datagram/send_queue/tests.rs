@@ -1,4 +1,5 @@
 use super::*;
+use crate::wire::frame::Frame;
 use crate::wire::packet_number::PacketNumberSpace;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -11,11 +12,8 @@ fn at(milliseconds: u64) -> Instant {
 }
 
 fn push(queue: &mut SendQueue, len: usize, options: DatagramOptions) -> Result<DatagramId, DatagramRefusal> {
-    let data = Bytes::from(vec![len as u8; len]);
-    queue.push(&CONFIG(), 1200, data, options).map_err(|refused| {
-        assert_eq!(refused.data.len(), len, "what is refused is handed back");
-        refused.reason
-    })
+    let data = vec![len as u8; len];
+    queue.push(&CONFIG(), 1200, [&data[..len / 2], &data[len / 2..]], options)
 }
 
 /// The datagrams that a packet of so many bytes gets, by their lengths, and how many of them tell their fate.

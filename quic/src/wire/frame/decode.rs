@@ -29,7 +29,7 @@ impl<'a> Frame<'a> {
             0x1c | 0x1d => decode_close(reader, frame_type),
             0x1f => Ok(Frame::ImmediateAck),
             0x24 => decode_reset_stream_at(reader),
-            0x30 | 0x31 => decode_datagram(reader, frame_type),
+            0x30 | 0x31 => decode_datagram(reader, frame_type).map(Frame::Datagram),
             // RFC 9000 section 12.4-4: as all others that are not known.
             0x20..=0x3f => Err(Violation::UnknownFrameType),
             0x40..=0xff => decode_long_type(reader, frame_type),
@@ -47,6 +47,21 @@ impl<'a> StreamFrame<'a> {
             Some(frame_type @ 0x08..=0x0f) => {
                 reader.u8()?;
                 let frame = decode_stream(reader, *frame_type)?;
+                Ok(Some(frame))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+impl<'a> DatagramFrame<'a> {
+    /// The next frame if it is a DATAGRAM frame; else nothing is read. A packet may hold dozens of small ones.
+    #[inline(always)]
+    pub(crate) fn decode_next(reader: &mut Reader<'a>) -> Result<Option<DatagramFrame<'a>>, Violation> {
+        match reader.peek().first() {
+            Some(frame_type @ (0x30 | 0x31)) => {
+                reader.u8()?;
+                let frame = decode_datagram(reader, *frame_type)?;
                 Ok(Some(frame))
             }
             _ => Ok(None),
@@ -186,10 +201,11 @@ fn decode_reset_stream_at<'a>(reader: &mut Reader<'a>) -> Result<Frame<'a>, Viol
 }
 
 /// RFC 9221 section 4.
-fn decode_datagram<'a>(reader: &mut Reader<'a>, frame_type: u8) -> Result<Frame<'a>, Violation> {
+#[inline(always)]
+fn decode_datagram<'a>(reader: &mut Reader<'a>, frame_type: u8) -> Result<DatagramFrame<'a>, Violation> {
     let with_length = u64::from(frame_type) == DATAGRAM_WITH_LENGTH;
     let data = if with_length { reader.varint_prefixed()? } else { reader.rest() };
-    Ok(Frame::Datagram(DatagramFrame { data, with_length }))
+    Ok(DatagramFrame { data, with_length })
 }
 
 /// Section 19.19.

@@ -1,6 +1,7 @@
 //! Writing frames (RFC 9000 section 19). A frame is written whole or not at all.
 
 use crate::wire::frame::ack::{ecn_len, encode_ecn};
+use crate::wire::frame::allowed::{DATAGRAM, DATAGRAM_WITH_LENGTH};
 use crate::wire::frame::types::{AckFrame, AckFrequencyFrame, DatagramFrame, Frame, StreamFrame};
 use base::varint::encoded_len;
 use base::{Full, StreamId, Writer};
@@ -142,6 +143,18 @@ fn encode_stream_body(writer: &mut Writer<'_>, stream: &StreamFrame<'_>) -> Resu
         writer.varint(stream.offset)?;
     }
     prefixed(writer, stream.data)
+}
+
+/// What stands before the bytes of a DATAGRAM frame: its type, and how many they are if that is said.
+/// RFC 9221 section 4.
+#[inline]
+pub(crate) fn encode_datagram_header(writer: &mut Writer<'_>, len: usize, with_length: bool) -> Result<(), Full> {
+    if with_length {
+        writer.varint(DATAGRAM_WITH_LENGTH)?;
+        writer.varint(len as u64)
+    } else {
+        writer.varint(DATAGRAM)
+    }
 }
 
 impl AckFrequencyFrame {
