@@ -13,6 +13,7 @@ pub mod table;
 
 use base::{Duration, Instant};
 use sim::{LinkConfig, World};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 const CLIENT: &str = "192.0.2.1:50000";
@@ -96,6 +97,14 @@ fn end(cell: &Cell) -> Instant {
 /// The share of the rate that arrived.
 fn share(cell: &Cell, bytes: u64) -> f64 {
     bytes as f64 / (cell.rate * 125 * cell.time()) as f64
+}
+
+/// Jain's index of two connections, and the share of the rate that both have together, in twenty seconds: `before` and `after` is how many
+/// bytes each has received.
+fn shares_of_two<K: Ord>(cell: &Cell, before: &BTreeMap<K, u64>, after: &BTreeMap<K, u64>) -> (f64, f64) {
+    let moved = after.iter().map(|(handle, bytes)| (bytes - before.get(handle).unwrap_or(&0)) as f64);
+    let (sum, squares) = moved.fold((0.0, 0.0), |(sum, squares), bytes| (sum + bytes, squares + bytes * bytes));
+    (sum * sum / (2.0 * squares), sum / (cell.rate * 125_000 * 20) as f64)
 }
 
 /// A certificate for `localhost`, as stacks ask for it that look at the real time.

@@ -8,7 +8,8 @@
 //! `bench-paths goals FIRST LAST [RATE-AT-MOST [LOSS]]`: what transfers of ours are held to; each seed is a path, 384 are all of them.
 //! With hundredths of loss only the paths that lose so much, and each of them is named.
 //! `bench-paths seeds FIRST LAST [STEP]`: each seed is a path of its own; every byte is checked, and the worst are named.
-//! `bench-paths fairness CONTROL RATE ROUND-TRIP QUEUE SEEDS`: what two connections make of one path.
+//! `bench-paths bytes FIRST LAST [STEP]`: the same paths, ours alone: whether every byte is right, and the least goodput.
+//! `bench-paths fairness CONTROL RATE ROUND-TRIP QUEUE SEEDS`: what two connections make of one path, of ours and of quinn-proto.
 //! `bench-paths two CONTROL RATE ROUND-TRIP QUEUE MILLISECONDS UNTIL [SEED]`: the same in the course of time.
 
 use bench_paths::table::Table;
@@ -41,15 +42,13 @@ fn fairness(arguments: &[String]) {
     let number = |index: usize| arguments[index].parse::<u64>().expect("a number");
     let cell = Cell { rate: number(1), round_trip: number(2), queue: number(3), loss: 0.0, reordering: 0.0 };
     let control = Control::parse(&arguments[0]);
-    let all: Vec<(f64, f64)> = (1..=number(4)).map(|seed| ours::fairness(seed, &cell, control)).collect();
-    let mean = |of: fn(&(f64, f64)) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
-    let least = all.iter().map(|(index, _)| *index).fold(1.0, f64::min);
-    println!(
-        "{}: index {:.3}, least {least:.3}, used {:.3}",
-        arguments.join(" "),
-        mean(|one| one.0),
-        mean(|one| one.1)
-    );
+    for (name, run) in [("ours", ours::fairness as fn(u64, &Cell, Control) -> (f64, f64)), ("quinn", quinn::fairness)] {
+        let all: Vec<(f64, f64)> = (1..=number(4)).map(|seed| run(seed, &cell, control)).collect();
+        let mean = |of: fn(&(f64, f64)) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
+        let least = all.iter().map(|(index, _)| *index).fold(1.0, f64::min);
+        let (index, used) = (mean(|one| one.0), mean(|one| one.1));
+        println!("{}: {name}: index {index:.3}, least {least:.3}, used {used:.3}", arguments.join(" "));
+    }
 }
 
 /// `qlog FOLDER CONTROL RATE ROUND-TRIP QUEUE LOSS LATE MILLISECONDS [SEED]`: what the sender of such a path writes.
@@ -97,6 +96,23 @@ fn two(arguments: &[String]) {
     let cell = Cell { rate: number(1), round_trip: number(2), queue: number(3), loss: 0.0, reordering: 0.0 };
     let seed = if arguments.len() > 6 { number(6) } else { 1 };
     ours::watch_two(seed, &cell, Control::parse(&arguments[0]), number(4), number(5));
+}
+
+/// `bytes FIRST LAST [STEP]`: the paths of `seeds`, ours alone. A byte that is wrong ends the program.
+fn bytes(arguments: &[String]) {
+    let number = |index: usize| arguments[index].parse::<u64>().expect("a number");
+    let step = if arguments.len() > 2 { number(2) } else { 1 };
+    for control in [Control::Cubic, Control::Bbr] {
+        let seeds = (number(0)..=number(1)).step_by(usize::try_from(step).expect("a step"));
+        let shares: Vec<(f64, u64)> = seeds.map(|seed| (ours::run(seed, &cell_of(seed), control), seed)).collect();
+        let least = shares.iter().min_by(|one, other| one.0.total_cmp(&other.0)).expect("a seed");
+        let (share, seed) = least;
+        println!(
+            "{control:?}: {} paths, each byte right; least {share:.3}: seed {seed}, {:?}",
+            shares.len(),
+            cell_of(*seed)
+        );
+    }
 }
 
 /// `seeds FIRST LAST [STEP]`: each seed is a path of its own, out of a grid, for both congestion controls. Every byte is checked.
@@ -158,6 +174,9 @@ fn main() {
     }
     if all.first().is_some_and(|first| first == "two") {
         return two(&all[1..]);
+    }
+    if all.first().is_some_and(|first| first == "bytes") {
+        return bytes(&all[1..]);
     }
     if all.first().is_some_and(|first| first == "seeds") {
         return seeds(&all[1..]);

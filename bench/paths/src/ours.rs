@@ -1,6 +1,6 @@
 //! Ours in the simulated network.
 
-use crate::{CLIENT, Cell, Control, SERVER, address, end, share, world};
+use crate::{CLIENT, Cell, Control, SERVER, address, end, share, shares_of_two, world};
 use base::{Bytes, Datagram, Direction, Duration, FourTuple, Instant, JournalLimits, Machine, StreamId, Transmit};
 use posthaste::trace::{Qlog, TraceConsumer};
 use quic::{
@@ -261,11 +261,7 @@ pub fn fairness(seed: u64, cell: &Cell, control: Control) -> (f64, f64) {
     pair.world.run_until(at(12), |_| false);
     let before = pair.world.machine(pair.client).each.clone();
     pair.world.run_until(at(32), |_| false);
-    let after = &pair.world.machine(pair.client).each;
-    let moved: Vec<f64> =
-        after.iter().map(|(handle, bytes)| (bytes - before.get(handle).unwrap_or(&0)) as f64).collect();
-    let (sum, squares) = (moved.iter().sum::<f64>(), moved.iter().map(|bytes| bytes * bytes).sum::<f64>());
-    (sum * sum / (2.0 * squares), sum / (cell.rate * 125_000 * 20) as f64)
+    shares_of_two(cell, &before, &pair.world.machine(pair.client).each)
 }
 
 /// What two connections make of one path that begin two seconds apart, again and again until so many milliseconds: of each its window,

@@ -1,6 +1,6 @@
 //! quinn-proto in the simulated network.
 
-use crate::{CLIENT, Cell, Control, SERVER, address, end, foreign_identity, share, world};
+use crate::{CLIENT, Cell, Control, SERVER, address, end, foreign_identity, share, shares_of_two, world};
 use base::{Datagram, Duration, Ecn, FourTuple, Instant, Machine, Transmit};
 use bytes::{Bytes, BytesMut};
 use quinn_proto::crypto::rustls::{QuicClientConfig, QuicServerConfig};
@@ -27,6 +27,8 @@ struct Host {
     streams: Vec<(ConnectionHandle, StreamId)>,
     block: Bytes,
     received: u64,
+    /// Of each connection.
+    each: BTreeMap<ConnectionHandle, u64>,
     scratch: Vec<u8>,
     /// The earliest of all connections, looked up whenever nothing more is to be sent.
     deadline: Option<Instant>,
@@ -56,9 +58,17 @@ impl Host {
             streams: Vec::new(),
             block: Bytes::from(vec![0u8; 65_536]),
             received: 0,
+            each: BTreeMap::new(),
             scratch: Vec::new(),
             deadline: None,
         }
+    }
+
+    /// One connection to the server more.
+    fn connect(&mut self, now: Instant, settings: ClientConfig) {
+        let (handle, connection) =
+            self.endpoint.connect(real(now), settings, address(SERVER), "localhost").expect("a connection");
+        self.connections.insert(handle, connection);
     }
 
     fn on_datagram(&mut self, now: Instant, from: SocketAddr, payload: &[u8]) {
@@ -131,6 +141,7 @@ impl Host {
         let Ok(mut chunks) = stream.read(true) else { return };
         while let Ok(Some(chunk)) = chunks.next(usize::MAX) {
             self.received += chunk.bytes.len() as u64;
+            *self.each.entry(handle).or_default() += chunk.bytes.len() as u64;
         }
         let _ = chunks.finalize();
     }
@@ -217,11 +228,7 @@ fn pair(seed: u64, cell: &Cell, control: Control) -> (World, Handle<Host>, Handl
     let (server_settings, client_settings) = settings(control);
     let server = Host::new(address(SERVER), Some(server_settings), seed);
     let mut client = Host::new(address(CLIENT), None, seed);
-    let (handle, connection) = client
-        .endpoint
-        .connect(real(Instant::ZERO), client_settings, address(SERVER), "localhost")
-        .expect("a connection");
-    client.connections.insert(handle, connection);
+    client.connect(Instant::ZERO, client_settings);
     let server = world.add(&[address(SERVER)], server);
     let client = world.add(&[address(CLIENT)], client);
     (world, client, server)
@@ -232,6 +239,18 @@ pub fn run(seed: u64, cell: &Cell, control: Control) -> f64 {
     let (mut world, client, _) = pair(seed, cell, control);
     world.run_until(end(cell), |_| false);
     share(cell, world.machine(client).received)
+}
+
+/// [`ours::fairness`](crate::ours::fairness), of two connections of quinn-proto.
+pub fn fairness(seed: u64, cell: &Cell, control: Control) -> (f64, f64) {
+    let (mut world, client, _) = pair(seed, cell, control);
+    let at = |seconds: u64| Instant::ZERO + Duration::from_secs(seconds);
+    world.run_until(at(2), |_| false);
+    world.machine_mut(client).connect(at(2), settings(control).1);
+    world.run_until(at(12), |_| false);
+    let before = world.machine(client).each.clone();
+    world.run_until(at(32), |_| false);
+    shares_of_two(cell, &before, &world.machine(client).each)
 }
 
 /// What the server knows, again and again.

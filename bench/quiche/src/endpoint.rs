@@ -84,6 +84,20 @@ pub fn config(identity: &Path, is_server: bool, http: bool) -> Result<Config, qu
         config.load_verify_locations_from_file(authority.to_str().unwrap_or_default())?;
         config.verify_peer(true);
     }
+    tune(&mut config, http)?;
+    Ok(config)
+}
+
+/// A server's whose identity are these files.
+pub fn config_of(certificate: &str, key: &str) -> Result<Config, quiche::Error> {
+    let mut config = Config::new(quiche::PROTOCOL_VERSION)?;
+    config.load_cert_chain_from_pem_file(certificate)?;
+    config.load_priv_key_from_pem_file(key)?;
+    tune(&mut config, true)?;
+    Ok(config)
+}
+
+fn tune(config: &mut Config, http: bool) -> Result<(), quiche::Error> {
     // X25519, as the others.
     config.set_curves_list("X25519")?;
     config.set_application_protos(&[if http { work::HTTP } else { work::BULK }])?;
@@ -101,13 +115,17 @@ pub fn config(identity: &Path, is_server: bool, http: bool) -> Result<Config, qu
     config.set_initial_max_streams_uni(streams);
     config.enable_pacing(false);
     config.grease(false);
-    Ok(config)
+    Ok(())
 }
 
 impl<A: Application> Endpoint<A> {
     pub fn new(config: Config, accepts: bool, application: A) -> Endpoint<A> {
+        Endpoint::on_socket(Socket::bind().expect("a socket"), config, accepts, application)
+    }
+
+    pub fn on_socket(socket: Socket, config: Config, accepts: bool, application: A) -> Endpoint<A> {
         Endpoint {
-            socket: Socket::bind().expect("a socket"),
+            socket,
             config,
             accepts,
             application,

@@ -20,7 +20,12 @@ pub struct Arrival {
 impl Socket {
     /// On the loopback, any port.
     pub fn bind() -> std::io::Result<Socket> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        Socket::bind_to(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+    }
+
+    /// At this address.
+    pub fn bind_to(address: SocketAddr) -> std::io::Result<Socket> {
+        let socket = UdpSocket::bind(address)?;
         harness::measure::socket_buffers(&socket, harness::work::SOCKET_BUFFER);
         socket.set_nonblocking(true)?;
         let on: libc::c_int = 1;

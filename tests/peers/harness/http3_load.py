@@ -1,8 +1,8 @@
 """The load of HttpArena's profiles of HTTP/3, made again here: 64 connections with 128 requests under way on each.
-`http3_load.py POSTHASTE --memory BENCH_TCP --h3 BENCH_H3 [--oha OHA] [--rounds N]`.
+`http3_load.py POSTHASTE --memory BENCH_TCP --h3 BENCH_H3 --quiche BENCH_QUICHE [--oha OHA] [--rounds N]`.
 
-*sums*: GET with two numbers in the query, answered by their sum as text, by the programs of bench/tcp (ours) and bench/h3 (quinn with h3). *files*:
-one of 1 kB, by `posthaste serve`, Caddy and bench/h3. Each has one thread, and is asked in rounds, every server once in each, by `posthaste load`
+*sums*: GET with two numbers in the query, answered by their sum as text, by the programs of bench/tcp (ours), bench/h3 (quinn with h3) and
+bench/quiche. *files*: one of 1 kB, by `posthaste serve`, Caddy, bench/h3 and bench/quiche. Each has one thread, and is asked in rounds, every server once in each, by `posthaste load`
 and by oha (`cargo install oha --features http3`), whose HTTP/3 is that of quinn and h3. Printed are medians: answers in a second, which the client
 may have limited, and processor time of the server for an answer. Fails if an answer is missing or no 200; says so if a client gets no further."""
 
@@ -26,12 +26,12 @@ PATIENCE = 20
 COUNTS = {"sums": 200_000, "files": 100_000}
 
 
-def bench_h3(program, work):
+def foreign(name, command, work):
     port = free_port()
-    command = [program, f"127.0.0.1:{port}", str(work / "good.pem"), str(work / "good.key"), str(work / "site")]
+    command = [*command, f"127.0.0.1:{port}", str(work / "good.pem"), str(work / "good.key"), str(work / "site")]
     child = Server.__new__(Server)
     # It has no TCP to wait for.
-    child.name, child.ports = "quinn with h3", {"h2": port}
+    child.name, child.ports = name, {"h2": port}
     child.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(1)
     return child
@@ -56,6 +56,7 @@ def main():
     parser.add_argument("posthaste")
     parser.add_argument("--memory", required=True, help="the program of bench/tcp")
     parser.add_argument("--h3", required=True, help="the program of bench/h3")
+    parser.add_argument("--quiche", required=True, help="the program of bench/quiche")
     parser.add_argument("--oha")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scale", type=int, default=1, help="a part of the requests alone")
@@ -68,8 +69,9 @@ def main():
         clients = {"posthaste load": functools.partial(by_posthaste, arguments.posthaste, work)}
         if arguments.oha:
             clients["oha"] = functools.partial(by_oha, arguments.oha)
-        sums = [lambda: tcp_cost.from_memory("Posthaste", arguments.memory, work), lambda: bench_h3(arguments.h3, work)]
-        files = [lambda: tcp_cost.ours(arguments.posthaste, work), lambda: file_cost.caddy(work), lambda: bench_h3(arguments.h3, work)]
+        others = [lambda: foreign("quinn with h3", [arguments.h3], work), lambda: foreign("quiche", [arguments.quiche, "web"], work)]
+        sums = [lambda: tcp_cost.from_memory("Posthaste", arguments.memory, work), *others]
+        files = [lambda: tcp_cost.ours(arguments.posthaste, work), lambda: file_cost.caddy(work), *others]
         for what, path, makers in [("sums", "/sum?a=13&b=42", sums), ("files", "/1kB", files)]:
             count = COUNTS[what] // arguments.scale
             file_cost.run(makers, lambda servers: measure(servers, what, path, count, clients, arguments.rounds))
