@@ -3,6 +3,7 @@
 use crate::bytes::hexadecimal;
 use base::{Bytes, Direction, Instant, Side, StreamId, VarInt};
 use posthaste_h3::{DatagramError, Delivery, Read, Transport, WriteError};
+use quic::WhenFull;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Bytes of the largest datagram.
@@ -142,13 +143,17 @@ impl Transport for Recorder {
         0
     }
 
-    fn send_datagram(&mut self, datagram: Bytes) -> Result<(), DatagramError> {
-        self.ask(format!("datagram {}", hexadecimal(&datagram)));
+    fn send_datagram(&mut self, parts: [&[u8]; 2], _when_full: WhenFull) -> Result<(), DatagramError> {
+        self.ask(format!("datagram {}", hexadecimal(&parts.concat())));
         Ok(())
     }
 
-    fn read_datagram(&mut self) -> Option<Bytes> {
-        self.datagrams.pop_front()
+    fn take_datagrams(&mut self, take: &mut dyn FnMut(&[u8]) -> bool) {
+        while let Some(datagram) = self.datagrams.pop_front() {
+            if !take(&datagram) {
+                break;
+            }
+        }
     }
 
     fn max_datagram_size(&self) -> Option<usize> {
