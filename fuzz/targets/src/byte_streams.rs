@@ -104,10 +104,22 @@ fn run(mut machine: impl Application, bytes: &[u8], size: usize) -> (Vec<String>
     (told, sent)
 }
 
+/// What is left if each exchange that failed tells of nothing else: events that were not polled by then are dropped, and how many those
+/// are depends on how the bytes came.
+fn without_what_failed((told, sent): (Vec<String>, Vec<u8>)) -> (Vec<String>, Vec<u8>) {
+    let exchange = |line: &str| line.split_once(", ").map(|(exchange, _)| exchange.to_owned());
+    let has_failed = |line: &&String| line.contains(", Failed(") && line.starts_with("Exchange(");
+    let failed: Vec<_> = told.iter().filter(has_failed).filter_map(|line| exchange(line)).collect();
+    let is_left =
+        |line: &String| has_failed(&line) || !exchange(line).is_some_and(|exchange| failed.contains(&exchange));
+    (told.into_iter().filter(is_left).collect(), sent)
+}
+
 fn pieces_equal_whole<M: Application>(new: impl Fn() -> M, bytes: &[u8]) {
-    let whole = run(new(), bytes, bytes.len().max(1));
-    assert!(run(new(), bytes, 1) == whole, "byte by byte");
-    assert!(run(new(), bytes, 7) == whole, "in pieces of seven");
+    let in_pieces = |size| without_what_failed(run(new(), bytes, size));
+    let whole = in_pieces(bytes.len().max(1));
+    assert!(in_pieces(1) == whole, "byte by byte");
+    assert!(in_pieces(7) == whole, "in pieces of seven");
 }
 
 /// What an HTTP/2 application gets to say in between changes what is said on the other streams, so only the end is the same.
