@@ -35,7 +35,8 @@ pub struct Limits {
     pub max_fields: usize,
     /// Bytes of content that have come and were not read.
     pub max_held: usize,
-    /// Bytes that wait to be sent.
+    /// Bytes that wait to be sent. 63 KiB: with a head and in records of TLS they fill a buffer of 64 KiB, so that all of them go at once and
+    /// a peer that reads nothing is held that buffer for and no more.
     pub max_unsent: usize,
     /// Bytes of content that nobody reads which are read and thrown away, so that the connection can go on. 64 KiB: about what
     /// a new connection would cost.
@@ -64,7 +65,7 @@ impl Default for Limits {
             max_start_line: 16 << 10,
             max_fields: 64 << 10,
             max_held: 64 << 10,
-            max_unsent: 64 << 10,
+            max_unsent: 63 << 10,
             max_discarded: 64 << 10,
             max_chunk_overhead: 16 << 10,
             max_informational: 100,

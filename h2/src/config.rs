@@ -29,7 +29,8 @@ pub struct Limits {
     pub stream_window: u32,
     /// The same for all streams together. 1 MiB: what one connection can make us hold.
     pub connection_window: u32,
-    /// Bytes of a message that wait to be sent, of one stream.
+    /// Bytes of a message that wait to be sent, of one stream. 63 KiB: with the frames and records around them they fill a buffer of 64 KiB,
+    /// so that all of them go at once.
     pub max_unsent: usize,
     /// The same of all streams together; each may have [`Limits::LEAST_UNSENT`] in any case, so that none stands still because the
     /// peer does not read the others.
@@ -63,7 +64,7 @@ impl Default for Limits {
             max_field_section_size: 64 << 10,
             stream_window: 256 << 10,
             connection_window: 1 << 20,
-            max_unsent: 64 << 10,
+            max_unsent: 63 << 10,
             max_unsent_together: 512 << 10,
             max_discarded: 16 << 20,
             max_control: 64 << 10,

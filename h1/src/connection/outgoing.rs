@@ -8,12 +8,13 @@ use http::Fields;
 use http::exchange::{Event, ReceivePhase, SendError};
 
 impl Connection {
-    /// How many of `wanted` bytes of content would be taken now. After it gave 0, [`Event::Writable`] is told once there is
-    /// room.
+    /// How many of `wanted` bytes of content would be taken now: all, or half of what may wait at least, or 0. After it gave 0,
+    /// [`Event::Writable`] is told once there is room.
     pub fn room(&mut self, id: ExchangeId, wanted: usize) -> Result<usize, SendError> {
-        let free = self.free();
+        let (free, is_worth_it) = (self.free(), self.is_half_free());
         let exchange = self.exchange_mut(id).ok_or(SendError::Ended)?;
-        let room = if exchange.delimiter == Delimiter::Unopened { 0 } else { wanted.min(free) };
+        let is_taken = exchange.delimiter != Delimiter::Unopened && (is_worth_it || wanted <= free);
+        let room = if is_taken { wanted.min(free) } else { 0 };
         exchange.sending.check_going_on()?;
         exchange.wants_room |= room == 0 && wanted > 0;
         Ok(room)
@@ -82,9 +83,9 @@ impl Connection {
 
     /// Moves what waits to the front of `buffer`.
     pub(crate) fn give_out(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
+        self.look_for_room();
         let written = self.outbox.transmit(buffer);
         if written > 0 {
-            self.look_for_room();
             return Outgoing::Bytes(written);
         }
         if self.phase != Phase::Ending || self.ends.outgoing {
@@ -97,9 +98,10 @@ impl Connection {
         Outgoing::End
     }
 
+    /// Tells who waits for room that there is some. To be called when the carrier asks for more, and before it is given that: what it was
+    /// given last has gone then. Who were told earlier would fill the room behind bytes that the carrier holds because it takes no more.
     fn look_for_room(&mut self) {
-        // Half of it: each wake-up is worth some work.
-        if self.free() < self.max_unsent() / 2 {
+        if !self.is_half_free() {
             return;
         }
         if let Some(exchange) = &mut self.current
@@ -109,5 +111,10 @@ impl Connection {
             let id = exchange.id;
             self.tell(id, Event::Writable);
         }
+    }
+
+    /// Half of it: each wake-up is worth some work.
+    fn is_half_free(&self) -> bool {
+        self.free() >= self.max_unsent() / 2
     }
 }

@@ -1,8 +1,9 @@
 //! A server's end against scripts of what clients send.
 
 use super::{NOW, PLAIN, UPGRADES, answer, content, events, feed, request, sent, server};
-use crate::{Closing, Connection, Event};
-use base::{Bytes, Demand, Duration, StreamMachine};
+use crate::{Closing, Config, Connection, Event, Limits};
+use alloc::vec::Vec;
+use base::{Bytes, Demand, Duplex, Duration, StreamMachine, StreamMemory};
 use http::exchange::{self, Body, Reason, SendError};
 use http::{Fields, Method, ResponseHead, Scheme, Status};
 
@@ -17,7 +18,7 @@ fn requests_one_after_the_other_and_ahead_are_answered_in_order() {
     let (first, head) = request(&mut server);
     assert_eq!((&head.method, head.path.as_ref().unwrap().as_str()), (&Method::Get, "/a?b"));
     assert_eq!((head.scheme, head.authority.unwrap().as_str()), (Some(Scheme::Https), "a.example"));
-    assert_eq!(head.fields.iter().collect::<alloc::vec::Vec<_>>(), [("accept", &b"x"[..])]);
+    assert_eq!(head.fields.iter().collect::<Vec<_>>(), [("accept", &b"x"[..])]);
     assert_eq!(events(&mut server), [Event::Exchange(first, exchange::Event::Finished)]);
     assert_eq!(left, b"", "a little of what is ahead is taken");
     answer(&mut server, first, Status::OK, b"one");
@@ -58,7 +59,7 @@ fn of_what_is_sent_ahead_little_is_held() {
     answer(&mut server, first, Status::OK, b"");
     let (second, _) = request(&mut server);
     assert_eq!(server.demand(), Demand::Pause);
-    let mut all = alloc::vec::Vec::new();
+    let mut all = Vec::new();
     while let Body::Data(bytes) = server.read_body(NOW, second, 7) {
         all.extend_from_slice(&bytes);
     }
@@ -467,6 +468,39 @@ fn what_is_held_is_bounded_and_goes_on_as_it_is_read_and_sent() {
     assert!(server.is_idle());
 }
 
+/// Of a peer that takes nothing the carrier holds one buffer, and nothing waits behind that: who reads content from elsewhere is told
+/// of room when the carrier asks for more, and not when it has been given what there was.
+#[test]
+fn nothing_waits_behind_what_a_carrier_cannot_send() {
+    let config = Config { limits: Limits::default(), ..PLAIN };
+    let mut server = Connection::server(config, Scheme::Https, NOW);
+    let (mut duplex, mut memory) = (Duplex::default(), StreamMemory::default());
+    feed(&mut server, GET, 99);
+    let (id, _) = request(&mut server);
+    server.send_response(NOW, id, &ResponseHead::new(Status::OK), &mut Bytes::new(), false).unwrap().unwrap();
+    let (mut pieces, mut carried) = (Vec::new(), 0);
+    for round in 0..100 {
+        while let room @ 1.. = server.room(id, 64 << 10).unwrap() {
+            pieces.push(room);
+            server.send_body(NOW, id, &mut Bytes::from(alloc::vec![b'x'; room])).unwrap();
+        }
+        assert!(duplex.transmit(NOW, &mut server, &mut memory));
+        assert_eq!(server.unsent(), 0, "all of it goes into one buffer");
+        assert!(!events(&mut server).contains(&Event::Exchange(id, exchange::Event::Writable)), "round {round}");
+        // The carrier takes half of it and then nothing for a while.
+        let half = duplex.to_send().len() / 2;
+        duplex.on_sent(half);
+        assert!(duplex.transmit(NOW, &mut server, &mut memory));
+        assert_eq!((server.room(id, 64 << 10), server.poll_event()), (Ok(63 << 10), None), "nobody is told of it yet");
+        carried += half + duplex.to_send().len();
+        duplex.on_sent(duplex.to_send().len());
+        assert!(!duplex.transmit(NOW, &mut server, &mut memory) && duplex.has_sent_all());
+        assert_eq!(server.poll_event(), Some(Event::Exchange(id, exchange::Event::Writable)));
+    }
+    assert!(pieces.iter().skip(1).all(|len| *len > 60 << 10), "large pieces: {pieces:?}");
+    assert!(carried > pieces.iter().sum());
+}
+
 #[test]
 fn a_message_is_as_long_as_it_says() {
     let mut server = server();
@@ -485,7 +519,7 @@ fn a_message_is_as_long_as_it_says() {
 
 #[test]
 fn a_date_is_added_where_there_is_none() {
-    let config = crate::Config { date: Some(|| *b"Sun, 06 Nov 1994 08:49:37 GMT"), ..PLAIN };
+    let config = Config { date: Some(|| *b"Sun, 06 Nov 1994 08:49:37 GMT"), ..PLAIN };
     let mut server = Connection::server(config, Scheme::Https, NOW);
     feed(&mut server, b"nonsense\r\n", 99);
     assert!(sent(&mut server).0.contains("\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"), "errors have one too");

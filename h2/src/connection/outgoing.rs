@@ -81,6 +81,9 @@ impl Connection {
 
     /// Moves what may be sent to the front of `buffer`.
     pub(crate) fn give_out(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
+        // The carrier asks for more, so what it was given last has gone. Who was told of room before that would fill it behind bytes that
+        // the carrier holds because it takes no more.
+        self.tell_room();
         let mut written = 0;
         loop {
             let room = buffer.get_mut(written..).unwrap_or_default();
@@ -91,7 +94,6 @@ impl Connection {
             written += count;
         }
         if written > 0 {
-            self.tell_room();
             return Outgoing::Bytes(written);
         }
         if !self.state.is_ending || self.state.has_ended {

@@ -1,11 +1,11 @@
 //! Messages both ways, their windows, their order.
 
-use super::{CONFIG, GET, NOW, POST, Rogue, ends};
+use super::{CONFIG, GET, NOW, POST, PREFACE, Rogue, ends};
 use crate::error_code::{CANCEL, INTERNAL_ERROR, NO_ERROR};
 use crate::frame::{END_STREAM, Kind, MAX_31};
-use crate::{Closing, Connection, Event};
+use crate::{Closing, Config, Connection, Event, Limits};
 use alloc::vec::Vec;
-use base::{Bytes, Duration, Outgoing, StreamMachine};
+use base::{Bytes, Duplex, Duration, Outgoing, StreamMachine, StreamMemory};
 use http::exchange::{self, Reason, SendError};
 use http::{Fields, Method, RequestHead, ResponseHead, Status};
 
@@ -131,6 +131,41 @@ fn the_window_of_the_connection_is_shared_and_room_is_told() {
         }
     }
     assert_eq!((sent, rogue.machine.exchange_count()), ([100_000; 2], 0));
+}
+
+/// Of a peer that takes nothing the carrier holds one buffer, and nothing waits behind that: who reads content from elsewhere is told
+/// of room when the carrier asks for more, and not when it has been given what there was.
+#[test]
+fn nothing_waits_behind_what_a_carrier_cannot_send() {
+    let mut rogue = Rogue::client();
+    rogue.machine = Connection::server(Config { limits: Limits::default(), ..CONFIG }, NOW);
+    rogue.send(PREFACE);
+    rogue.frame(Kind::Settings, 0, 0, &[0, 4, 0x7f, 0xff, 0xff, 0xff]);
+    rogue.frame(Kind::WindowUpdate, 0, 0, &[0x7f, 0, 0, 0]);
+    rogue.headers(1, &GET, ends());
+    let (number, _) = rogue.request();
+    rogue.seen();
+    let server = &mut rogue.machine;
+    let (mut duplex, mut memory) = (Duplex::default(), StreamMemory::default());
+    server.send_response(NOW, number, &ResponseHead::new(Status::OK), &mut Bytes::new(), false).unwrap().unwrap();
+    for round in 0..100 {
+        while let room @ 1.. = server.room(number, 64 << 10).unwrap() {
+            assert_eq!(room, 63 << 10, "large pieces");
+            server.send_body(NOW, number, &mut Bytes::from(alloc::vec![b'x'; room])).unwrap();
+        }
+        assert!(duplex.transmit(NOW, server, &mut memory));
+        assert_eq!(server.unsent(), 0, "all of it goes into one buffer");
+        let writable = Some(Event::Exchange(number, exchange::Event::Writable));
+        let told: Vec<_> = core::iter::from_fn(|| server.poll_event()).collect();
+        assert!(!told.iter().any(|event| Some(event) == writable.as_ref()), "round {round}");
+        // The carrier takes half of it and then nothing for a while.
+        duplex.on_sent(duplex.to_send().len() / 2);
+        assert!(duplex.transmit(NOW, server, &mut memory));
+        assert_eq!(server.poll_event(), None, "nobody is told of it yet");
+        duplex.on_sent(duplex.to_send().len());
+        assert!(!duplex.transmit(NOW, server, &mut memory) && duplex.has_sent_all());
+        assert_eq!(server.poll_event(), writable);
+    }
 }
 
 /// RFC 9218 s10.
@@ -405,7 +440,7 @@ fn an_extended_connect_opens_a_tunnel() {
     let mut rogue = Rogue::server();
     let refused = rogue.machine.send_request(NOW, &head, &mut Bytes::new(), false);
     assert_eq!(refused, Err(SendError::NoExtendedConnect));
-    let mut early = Connection::client(crate::Config::default());
+    let mut early = Connection::client(Config::default());
     let blocked = early.send_request(NOW, &head, &mut Bytes::new(), false);
     assert_eq!(blocked, Err(SendError::Blocked), "the settings say whether it goes");
     rogue.frame(Kind::Settings, 0, 0, &[0, 8, 0, 0, 0, 1]);
