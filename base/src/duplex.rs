@@ -128,8 +128,10 @@ pub struct Duplex {
     outgoing: Direction,
     /// Bytes of `input` that the machine has been offered and did not take, though it wanted more.
     offered: usize,
-    /// In the last [`transmit`](Duplex::transmit) the machine was asked, and had nothing more to send.
+    /// When it was asked last, the machine had nothing more to send.
     is_silent: bool,
+    /// What is to be sent was not offered to the carrier yet: more may be added.
+    is_fresh: bool,
     is_reset: bool,
 }
 
@@ -209,9 +211,29 @@ impl Duplex {
         memory: &mut StreamMemory,
     ) -> bool {
         self.is_silent = false;
-        if !self.output.bytes().is_empty() {
+        if !core::mem::take(&mut self.is_fresh) && !self.output.bytes().is_empty() {
             return true;
         }
+        self.fill(now, machine, memory)
+    }
+
+    /// Asks the machine whether it has anything to send, if the carrier has taken all before. That is kept, and leaves with what it has to
+    /// say at the next [`transmit`](Duplex::transmit), which is to follow if this is true.
+    pub fn ask(
+        &mut self,
+        now: Instant,
+        machine: &mut (impl StreamMachine + ?Sized),
+        memory: &mut StreamMemory,
+    ) -> bool {
+        if !self.output.bytes().is_empty() {
+            return false;
+        }
+        self.is_silent = false;
+        self.is_fresh = self.fill(now, machine, memory);
+        self.is_fresh
+    }
+
+    fn fill(&mut self, now: Instant, machine: &mut (impl StreamMachine + ?Sized), memory: &mut StreamMemory) -> bool {
         while self.outgoing == Direction::Open && !self.is_reset {
             let room = self.output.room(memory);
             if room.len() < STREAM_UNIT {
@@ -242,8 +264,7 @@ impl Duplex {
         self.output.remove(len);
     }
 
-    /// Whether all has gone that the machine had to say in the last [`transmit`](Duplex::transmit). Who has told it nothing since need not
-    /// ask again. What had to wait for the carrier is no such answer: meanwhile the machine may have heard more.
+    /// Whether all has gone that the machine had to say when it was asked last. Who has told it nothing since need not ask again. What had to wait for the carrier is no such answer: meanwhile the machine may have heard more.
     pub fn has_sent_all(&self) -> bool {
         self.is_silent && self.output.bytes().is_empty()
     }

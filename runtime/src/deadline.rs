@@ -39,6 +39,11 @@ impl Deadline {
         is_due
     }
 
+    /// Whether a machine to which nothing has happened since its deadline was polled need not be asked again: that is still to come.
+    pub(crate) fn is_ahead(&self, now: Instant) -> bool {
+        self.overdue == 0 && self.sleep.deadline() > now
+    }
+
     /// Wakes the task when the deadline has come; ready if it has.
     pub(crate) fn poll(&mut self, deadline: Option<Instant>, context: &mut Context<'_>) -> Poll<()> {
         self.sleep.reset(self.moment(deadline).unwrap_or(Instant::MAX));

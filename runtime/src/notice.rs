@@ -33,9 +33,10 @@ impl Notice {
         }
     }
 
-    /// A turn begins. Until it is known that no other follows at once, a notification has nothing to add.
-    pub(crate) fn on_turn(&self) {
-        self.notified.set(true);
+    /// A turn begins. Until it is known that no other follows at once, a notification has nothing to add. True if one came before, or if this
+    /// is a turn that follows at once: the machine may have more to say than when it was asked last.
+    pub(crate) fn on_turn(&self) -> bool {
+        self.notified.replace(true)
     }
 
     /// The driver waits.

@@ -1,9 +1,10 @@
 //! Runs a [`StreamMachine`] over a connection of TCP, or over another stream of bytes.
 //!
 //! One turn: first what the machine wants to send, up to a bound, then the deadline, then bytes that have come, up to a
-//! bound and only as long as the machine takes them, and then the hook of the layer above. A turn that told the machine anything,
-//! or has more to send, is followed by another after the other tasks had theirs, so that what follows from input leaves together
-//! with what the tasks make of it. Any other ends with the timer. The driver ends by itself when the connection does.
+//! bound and only as long as the machine takes them, and then the hook of the layer above. A turn after which more can be sent or
+//! received, or in which the machine has answered by itself what came, is followed by another after the other tasks had theirs, so
+//! that what follows from input leaves together with what the tasks make of it. Any other ends with the timer, and the tasks' calls
+//! bring the next. The driver ends by itself when the connection does.
 //!
 //! The machine is shared with the application as by [`Driver`](crate::Driver): whoever changes it from outside calls
 //! [`StreamDriverHandle::notify`] afterwards.
@@ -42,7 +43,18 @@ pub enum StreamEnding {
 }
 
 /// What a turn has sent.
+#[derive(Default)]
 struct Sent {
+    /// The machine was asked, and may have told that it was.
+    is_asked: bool,
+    any: bool,
+    /// More could be done at once.
+    has_more: bool,
+}
+
+/// What a turn has received.
+struct Received {
+    /// The machine was told something.
     any: bool,
     /// More could be done at once.
     has_more: bool,
@@ -109,14 +121,23 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
 
     /// One turn: true if another should follow at once.
     fn turn(&mut self, context: &mut Context<'_>) -> bool {
-        self.notice.on_turn();
-        let begun = self.handle.read_clock();
-        let Sent { any, has_more } = self.send(begun, context);
+        let is_told = self.notice.on_turn();
+        // Sends take most of the time of a thread, and after each the clock is read.
+        let begun = self.handle.now();
+        // A machine that had nothing to say, and has heard nothing since, still has nothing.
+        let asks = is_told || !self.duplex.has_sent_all();
+        let Sent { is_asked, any, has_more } = if asks { self.send(begun, context) } else { Sent::default() };
         let now = if any { self.handle.read_clock() } else { begun };
-        let mut again = has_more | self.check_deadline(now);
-        again |= self.receive(now, context);
-        again |= self.check_hang_up(now, context);
-        if any || again {
+        let is_due = (is_told || !self.deadline.is_ahead(now)) && self.check_deadline(now);
+        let received = self.receive(now, context);
+        let is_over = self.check_hang_up(now, context);
+        let mut again = has_more | is_due | received.has_more | is_over;
+        if is_asked || again || received.any {
+            (self.on_progress)(&mut self.machine.borrow_mut(), now);
+        }
+        if received.any && !again {
+            // The tasks that have something to do now make calls, and these bring the next turn.
+            again = self.duplex.ask(now, &mut *self.machine.borrow_mut(), &mut self.memory.borrow_mut());
             (self.on_progress)(&mut self.machine.borrow_mut(), now);
         }
         // After each turn, and not only before a wait: whoever has the next one works in the same memory, which is in the caches, and a
@@ -140,33 +161,33 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
     }
 
     fn send(&mut self, now: Instant, context: &mut Context<'_>) -> Sent {
-        let mut any = false;
+        let (is_asked, mut any) = (true, false);
         for _ in 0..SEND_CALLS {
             let mut machine = self.machine.borrow_mut();
             if !self.duplex.transmit(now, &mut *machine, &mut self.memory.borrow_mut()) {
                 self.notice.on_flushed();
-                return Sent { any, has_more: false };
+                return Sent { is_asked, any, has_more: false };
             }
             drop(machine);
             if self.stream.poll_writable(context).is_pending() {
-                return Sent { any, has_more: false };
+                return Sent { is_asked, any, has_more: false };
             }
             match self.send_once() {
                 Ok(()) => {
                     any = true;
                     if self.duplex.has_sent_all() {
                         self.notice.on_flushed();
-                        return Sent { any, has_more: false };
+                        return Sent { is_asked, any, has_more: false };
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stream.clear_writable(),
                 Err(error) => {
                     self.on_send_error(now, error);
-                    return Sent { any: true, has_more: true };
+                    return Sent { is_asked, any: true, has_more: true };
                 }
             }
         }
-        Sent { any, has_more: true }
+        Sent { is_asked, any, has_more: true }
     }
 
     fn send_once(&mut self) -> io::Result<()> {
@@ -188,24 +209,23 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
         self.on_broken(now, error);
     }
 
-    /// True if the machine was told anything, or more could be done at once.
-    fn receive(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
-        let mut progress = self.broken.is_none() && self.duplex.offer(now, &mut *self.machine.borrow_mut());
+    fn receive(&mut self, now: Instant, context: &mut Context<'_>) -> Received {
+        let mut any = self.broken.is_none() && self.duplex.offer(now, &mut *self.machine.borrow_mut());
         for _ in 0..RECEIVE_CALLS {
             let wanted = self.broken.is_none() && self.duplex.wants_bytes(&*self.machine.borrow());
             if !wanted || self.stream.poll_readable(context).is_pending() {
-                break;
+                return Received { any, has_more: self.broken.is_some() && any };
             }
             match self.receive_once(now) {
-                Ok(received) => progress |= received,
+                Ok(received) => any |= received,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stream.clear_readable(),
                 Err(error) => {
                     self.on_broken(now, error);
-                    progress = true;
+                    any = true;
                 }
             }
         }
-        progress
+        Received { any, has_more: any }
     }
 
     /// Where the machine wants nothing, nobody reads, and would learn of a reset by that.

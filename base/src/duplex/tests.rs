@@ -223,3 +223,28 @@ fn who_was_not_asked_since_the_carrier_was_full_has_not_said_all() {
     rig.duplex.on_sent(3);
     assert!(rig.duplex.has_sent_all(), "asked, and all has gone at once");
 }
+
+#[test]
+fn what_a_machine_is_asked_for_leaves_with_what_it_says_next() {
+    let mut rig = rig();
+    let Rig { duplex, machine, memory } = &mut rig;
+    assert!(!duplex.ask(NOW, machine, memory) && duplex.has_sent_all(), "it has nothing to say");
+    machine.to_send = alloc::vec![1; 10];
+    assert!(duplex.ask(NOW, machine, memory) && !duplex.has_sent_all());
+    machine.to_send = alloc::vec![2; 10];
+    assert!(duplex.transmit(NOW, machine, memory));
+    assert_eq!(duplex.to_send(), [[1; 10], [2; 10]].concat());
+    // The carrier has been offered that: it is not asked for more before that has gone.
+    duplex.on_sent(5);
+    let before = machine.transmits;
+    machine.to_send = alloc::vec![3; 10];
+    assert!(!duplex.ask(NOW, machine, memory) && duplex.transmit(NOW, machine, memory));
+    assert_eq!((duplex.to_send().len(), machine.transmits), (15, before));
+    duplex.on_sent(15);
+    machine.ends = true;
+    assert!(duplex.ask(NOW, machine, memory) && !duplex.has_sent_all());
+    assert!(duplex.transmit(NOW, machine, memory));
+    assert_eq!(duplex.to_send(), [3; 10]);
+    duplex.on_sent(10);
+    assert!(duplex.take_end() && !duplex.ask(NOW, machine, memory));
+}

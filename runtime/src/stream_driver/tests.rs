@@ -16,6 +16,10 @@ struct Talker {
     resets: u32,
     deadline: Option<Instant>,
     timeouts: u32,
+    /// How often it was asked for something to send.
+    asked: u32,
+    /// Whether it answers what it hears.
+    answers: bool,
 }
 
 impl StreamMachine for Talker {
@@ -25,6 +29,9 @@ impl StreamMachine for Talker {
 
     fn receive(&mut self, _now: Instant, bytes: &mut [u8]) -> usize {
         self.heard.extend_from_slice(bytes);
+        if self.answers {
+            self.to_send.extend_from_slice(b"machine");
+        }
         bytes.len()
     }
 
@@ -33,6 +40,7 @@ impl StreamMachine for Talker {
     }
 
     fn transmit(&mut self, _now: Instant, buffer: &mut [u8]) -> Outgoing {
+        self.asked += 1;
         let len = buffer.len().min(self.to_send.len());
         if len == 0 {
             return if self.ends { Outgoing::End } else { Outgoing::Nothing };
@@ -212,13 +220,59 @@ fn a_deadline_comes_and_an_idle_connection_is_left_alone() {
     let (polls, progress) = (handle.stats().polls, rig.progress.get());
     rig.executor.block_on(handle.sleep(Duration::from_millis(20)));
     assert!(handle.stats().polls - polls <= 3, "ours, and the driver's last");
-    assert!((2..=4).contains(&progress) && rig.progress.get() == progress, "{progress}");
+    assert!((2..=6).contains(&progress) && rig.progress.get() == progress, "{progress}");
     assert_eq!(rig.memory.borrow().spare_count(), 2, "it holds no buffer");
     let Rig { executor, ending, peer, machine, notify, .. } = rig;
     drop(peer);
     machine.borrow_mut().ends = true;
     notify.notify();
     assert!(matches!(executor.block_on(ending), Ok(StreamEnding::Ended)));
+}
+
+/// A machine is asked for something to send after it was told something, once, and not because something happens.
+#[test]
+fn a_machine_is_asked_when_it_may_have_something_to_say() {
+    let rig = rig(Talker::default());
+    rig.until(|talker| talker.asked == 1);
+    for round in 1..=10 {
+        let before = rig.machine.borrow().asked;
+        (&rig.peer).write_all(b"a").unwrap();
+        rig.until(|talker| talker.heard.len() == round);
+        rig.executor.block_on(async {
+            for _ in 0..10 {
+                yield_now().await;
+            }
+        });
+        assert_eq!(rig.machine.borrow().asked - before, 1, "what came was no answer, and nobody has made one");
+        rig.machine.borrow_mut().to_send = vec![7; 10];
+        rig.notify.notify();
+        rig.until(|talker| talker.to_send.is_empty());
+        (&rig.peer).read_exact(&mut [0; 10]).unwrap();
+        assert_eq!(rig.machine.borrow().asked - before, 3, "it had something, and then no more");
+    }
+}
+
+/// What a machine answers by itself leaves with what a task makes of the same input.
+#[test]
+fn what_a_machine_answers_leaves_with_what_tasks_make_of_it() {
+    let rig = rig(Talker { answers: true, ..Talker::default() });
+    let machine = rig.machine.clone();
+    let (handle, notify) = (rig.executor.handle().clone(), rig.notify.clone());
+    // It waits for what comes before the driver does, and so has its turn after that of the driver in each round.
+    let task = async move {
+        while machine.borrow().heard.is_empty() {
+            yield_now().await;
+        }
+        machine.borrow_mut().to_send.extend_from_slice(b" and a task");
+        notify.notify();
+    };
+    let mut answered = handle.spawn(task);
+    (&rig.peer).write_all(b"a").unwrap();
+    rig.executor.block_on(&mut answered).unwrap();
+    rig.until(|talker| talker.to_send.is_empty());
+    let mut all = [0; 100];
+    let len = (&rig.peer).read(&mut all).unwrap();
+    assert_eq!(all[..len].escape_ascii().to_string(), "machine and a task");
 }
 
 /// Edges are told once. An end that came with the bytes before it is not told again by the system after those were read.

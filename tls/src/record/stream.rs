@@ -329,21 +329,17 @@ impl<M: StreamMachine, R: Random> StreamMachine for TlsStream<M, R> {
     }
 
     fn transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
-        let mut written = 0;
-        loop {
+        let written = loop {
             self.offer_kept(now);
-            let room = buffer.get_mut(written..).unwrap_or_default();
-            let (has_said, sealed) = match self.say_in_place(now, room) {
+            let (has_said, sealed) = match self.say_in_place(now, buffer) {
                 Some(said) => said,
-                // What was written makes room when it is sent.
-                None if written > 0 && self.held.is_empty() => break,
-                None => (self.is_alive() && self.ask_machine(now), self.seal(now, room)),
+                None => (self.is_alive() && self.ask_machine(now), self.seal(now, buffer)),
             };
-            written += sealed;
-            if !has_said && sealed == 0 {
-                break;
+            // Who wants more asks again.
+            if sealed > 0 || !has_said {
+                break sealed;
             }
-        }
+        };
         if written == 0 && self.held.start == self.held.end {
             (self.outgoing, self.held) = (Vec::new(), 0..0);
         }
