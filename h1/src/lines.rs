@@ -22,7 +22,7 @@ impl Lines {
         if core::mem::take(&mut self.is_whole) {
             self.clear();
         }
-        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let end = position(bytes, b'\n');
         let piece = end.and_then(|end| bytes.get(..=end)).unwrap_or(bytes);
         if self.line.len() + piece.len() > most.saturating_add(2) {
             return Err(too_long);
@@ -63,6 +63,22 @@ impl Lines {
     }
 }
 
+/// Where `wanted` is first. Eight bytes are looked at together: a head has hundreds.
+fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
+    const LOW: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = LOW << 7;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        // A byte that is zero in this is the only kind whose highest bit is set in `found`: no sum of seven bits reaches the next byte.
+        let differs = u64::from_le_bytes(*word) ^ (LOW * u64::from(wanted));
+        let found = !(((differs & !HIGH) + !HIGH) | differs) & HIGH;
+        if found != 0 {
+            return Some(place * 8 + (found.trailing_zeros() / 8) as usize);
+        }
+    }
+    rest.iter().position(|byte| *byte == wanted).map(|place| words.len() * 8 + place)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +97,25 @@ mod tests {
             }
         }
         Ok(found)
+    }
+
+    #[test]
+    fn a_byte_is_found_wherever_it_is_and_whatever_surrounds_it() {
+        for len in 0..40 {
+            for filling in [0, 1, 9, 10, 11, 0x8a, 0x7f, 0xff] {
+                let mut bytes = vec![filling; len];
+                assert_eq!(position(&bytes, b'\n'), bytes.iter().position(|byte| *byte == b'\n'), "{filling} {len}");
+                for place in 0..len {
+                    let before = core::mem::replace(&mut bytes[place], b'\n');
+                    assert_eq!(
+                        position(&bytes, b'\n'),
+                        bytes.iter().position(|byte| *byte == b'\n'),
+                        "{filling} {place}"
+                    );
+                    bytes[place] = before;
+                }
+            }
+        }
     }
 
     /// RFC 9112 section 2.2-1.

@@ -188,9 +188,10 @@ impl Fields {
     }
 
     fn reserve_usual(&mut self) {
-        if self.lines.is_empty() {
-            self.lines.reserve(USUAL_LINES);
-            self.text.reserve(USUAL_TEXT);
+        if self.lines.capacity() == 0 {
+            // Made, and not made larger: that is half the work.
+            self.lines = Vec::with_capacity(USUAL_LINES);
+            self.text = Vec::with_capacity(USUAL_TEXT);
         }
     }
 
