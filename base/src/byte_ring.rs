@@ -32,7 +32,6 @@ impl ByteRing {
     }
 
     /// Copies `bytes` to the end.
-    #[inline]
     pub fn push(&mut self, bytes: &[u8]) {
         if self.memory.len() - self.len < bytes.len() {
             self.grow(self.len + bytes.len());

@@ -70,7 +70,8 @@ impl Lane {
     }
 
     /// Drops each whose time is over, and tells of it. When the time of the next one is.
-    pub(crate) fn expire(&mut self, now: Instant, mut tell: impl FnMut(Waiting)) -> Option<Instant> {
+    #[inline(never)]
+    pub(crate) fn expire(&mut self, now: Instant, tell: &mut dyn FnMut(Waiting)) -> Option<Instant> {
         let mut next = None;
         for place in self.places.iter_mut().filter(|place| !place.is_dropped) {
             let Some(deadline) = place.waiting.deadline else { continue };
@@ -150,7 +151,7 @@ mod tests {
             push(&mut lane, round, 100, Some(round));
             push(&mut lane, 1000 + round, 1, (round % 100 > 0).then_some(round));
             let mut told = Vec::new();
-            assert_eq!(lane.expire(at(round), |waiting| told.push(waiting.id.0)), None);
+            assert_eq!(lane.expire(at(round), &mut |waiting| told.push(waiting.id.0)), None);
             assert_eq!(told[0], round);
         }
         assert_eq!((lane.len(), lane.places.len() <= 2 * lane.len(), lane.bytes.capacity()), (10, true, 256));
@@ -172,8 +173,8 @@ mod tests {
         for (id, deadline) in [(0, None), (1, Some(30)), (2, Some(10)), (3, Some(20))] {
             push(&mut lane, id, 5, deadline);
         }
-        assert_eq!(lane.expire(at(9), |_| panic!("none yet")), Some(at(10)));
-        assert_eq!(lane.expire(at(10), |waiting| assert_eq!(waiting.id.0, 2)), Some(at(20)));
+        assert_eq!(lane.expire(at(9), &mut |_| panic!("none yet")), Some(at(10)));
+        assert_eq!(lane.expire(at(10), &mut |waiting| assert_eq!(waiting.id.0, 2)), Some(at(20)));
         assert_eq!((lane.len(), pop(&mut lane).unwrap().0, pop(&mut lane).unwrap().0), (3, 0, 1));
         assert_eq!((lane.first().unwrap().id.0, lane.len()), (3, 1), "what was dropped is skipped");
     }

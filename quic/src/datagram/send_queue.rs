@@ -161,37 +161,27 @@ impl SendQueue {
     /// cannot be sent. Whether one is left for which this packet has no room.
     /// RFC 9221 section 5-1.
     pub(crate) fn fill(&mut self, packet: &mut OutgoingPacket<'_>, most: usize) -> bool {
-        self.fill_from(packet, most, |queue| &mut queue.urgent)
-            || self.fill_from(packet, most, |queue| &mut queue.ordinary)
-    }
-
-    #[inline]
-    fn fill_from(
-        &mut self,
-        packet: &mut OutgoingPacket<'_>,
-        most: usize,
-        lane: impl Fn(&mut SendQueue) -> &mut Lane,
-    ) -> bool {
-        while let Some(first) = lane(self).first() {
+        loop {
+            let lane = if self.urgent.first().is_some() { &mut self.urgent } else { &mut self.ordinary };
+            let Some(first) = lane.first() else { return false };
             if first.len > most {
-                lane(self).pop();
+                lane.pop();
                 self.on_dropped(first);
                 continue;
             }
-            if !write(packet, first.len, lane(self).bytes(first)) {
+            if !write(packet, first.len, lane.bytes(first)) {
                 return true;
             }
+            lane.pop();
             if first.tells_fate {
                 packet.record(SentFrame::Datagram(first.id.0));
             } else {
                 packet.record_unremembered();
             }
-            lane(self).pop();
             self.unsent -= first.len;
             self.sent += 1;
             self.last_len = first.len;
         }
-        false
     }
 
     /// Whether the next is as long as the one that was written last.
@@ -211,8 +201,8 @@ impl SendQueue {
             return;
         }
         let SendQueue { urgent, ordinary, unsent, dropped, fates, .. } = self;
-        let lanes = [urgent, ordinary];
-        let next = lanes.map(|lane| lane.expire(now, |waiting| note_dropped(waiting, unsent, dropped, fates)));
+        let mut tell = |waiting| note_dropped(waiting, unsent, dropped, fates);
+        let next = [urgent.expire(now, &mut tell), ordinary.expire(now, &mut tell)];
         self.first_deadline = next.into_iter().flatten().min();
     }
 
