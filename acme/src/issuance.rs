@@ -4,8 +4,8 @@ use crate::base64url;
 use crate::error::Error;
 use crate::exchange::{Answer, Request};
 use crate::jws::{AccountKey, Signer};
-use crate::messages::{Authorization, Directory, Order, Status, account_status, checked_url, object};
-use crate::problem::Problem;
+use crate::messages::{Authorization, Directory, Order, Status, account_is_over, checked_url, object};
+use crate::problem::{Problem, shown};
 use crate::proof::{Kind, Proof};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -419,8 +419,7 @@ impl Issuance {
     }
 
     fn on_account(&mut self, answer: &Answer) -> Result<(), String> {
-        let status = account_status(&answer.body)?;
-        if status != "valid" {
+        if let Some(status) = account_is_over(&answer.body)? {
             self.fail(Error::AccountOver { status });
             return Ok(());
         }
@@ -468,7 +467,7 @@ impl Issuance {
                 let Some((kind, challenge)) = chosen else {
                     let offered: Vec<&str> =
                         authorization.challenges.iter().map(|challenge| challenge.kind.as_str()).collect();
-                    self.fail(Error::NoWay { name, offered: offered.join(", ") });
+                    self.fail(Error::NoWay { name, offered: shown(&offered.join(", ")) });
                     return Ok(());
                 };
                 let key_authorization = self.account_key.key_authorization(&challenge.token);

@@ -1,7 +1,7 @@
 //! What an authority's answers say (RFC 8555 section 7.1).
 
 use crate::base64url;
-use crate::problem::Problem;
+use crate::problem::{Problem, shown};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use json::{Limits, Value};
@@ -58,7 +58,7 @@ impl Directory {
             new_account: url(&value, "newAccount")?,
             new_order: url(&value, "newOrder")?,
             renewal_info: value.get("renewalInfo").map(|_| url(&value, "renewalInfo")).transpose()?,
-            terms: terms.map(str::to_string),
+            terms: terms.map(shown),
         })
     }
 }
@@ -81,7 +81,7 @@ impl Status {
             "processing" => Status::Processing,
             "valid" => Status::Valid,
             "invalid" | "deactivated" | "expired" | "revoked" => Status::Over,
-            other => return Err(["`status` is ", other].concat()),
+            other => return Err(["`status` is ", &shown(other)].concat()),
         })
     }
 }
@@ -165,8 +165,9 @@ impl Challenge {
     }
 }
 
-/// The state of an account (RFC 8555 section 7.1.2).
-pub(crate) fn account_status(body: &[u8]) -> Result<String, Wrong> {
+/// The state of an account, as it can be shown, if it is another than valid (RFC 8555 section 7.1.2).
+pub(crate) fn account_is_over(body: &[u8]) -> Result<Option<String>, Wrong> {
     let value = object(body)?;
-    Ok(text(&value, "status")?.to_string())
+    let status = text(&value, "status")?;
+    Ok((status != "valid").then(|| shown(status)))
 }

@@ -54,7 +54,7 @@ impl Problem {
 }
 
 /// What a stranger wrote, without what would change how a log looks.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).take(MAX_TEXT).collect()
 }
 

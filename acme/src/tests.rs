@@ -315,6 +315,28 @@ fn an_account_that_is_over_is_told_as_such() {
     }
 }
 
+/// Whatever an authority calls a state or a challenge, an error shows it without what would change how a log looks.
+#[test]
+fn words_of_an_authority_are_shown_without_control_characters() {
+    let strange = "v\u{7f}\u{1b}[0m\nalid";
+    let challenge = Value::object([("type", strange.into()), ("url", "https://acme.test/c".into())]);
+    let authorization = Value::object([
+        ("status", "pending".into()),
+        ("identifier", Value::object([("value", "one.example".into())])),
+        ("challenges", alloc::vec![challenge].into()),
+    ]);
+    for (path, answer, words) in [
+        ("/account", Value::object([("status", strange.into())]), "the account is v[0malid: "),
+        ("/order", Value::object([("status", strange.into())]), "`status` is v[0malid"),
+        ("/authorization/1", authorization, "it takes v[0malid, "),
+    ] {
+        let answer = ok(200, Some("/account/1"), &answer);
+        let (run, _) = run_with(move |_, request| request.url.ends_with(path).then(|| answer.clone()));
+        let error = run.result.unwrap_err().to_string();
+        assert!(error.contains(words) && !error.chars().any(char::is_control), "{error:?}");
+    }
+}
+
 #[test]
 fn a_name_that_was_not_shown_is_told_with_what_the_authority_found() {
     let (run, _) = run_with(|number, request| {
