@@ -66,6 +66,26 @@ fn a_commit_is_due_at_once_for_what_is_published_and_soon_for_what_is_acknowledg
     assert_eq!(store.broker.commit_deadline(), Some(store.now + ACKNOWLEDGMENT_LINGER));
 }
 
+/// Who publishes waits for the disk, and not for what is read for others.
+#[test]
+fn a_publisher_is_answered_before_its_event_is_delivered() {
+    let mut store = store();
+    let id = subscription("n", "s");
+    store.subscribe(&id, SubscriptionSettings::default());
+    let limits = BatchLimits { count: 5, wait: Duration::from_secs(10), ..BatchLimits::default() };
+    let fetched = store.submit(Operation::Fetch { subscription: id, consumer: 1, limits });
+    let published = store.submit(Operation::Publish { namespace: "n".into(), events: events(0..1) });
+    store.broker.make_durable(store.now, store.unix_ms);
+    let Some((ticket, Outcome::Published(_))) = store.broker.poll_answer() else { panic!("it is durable") };
+    assert_eq!((ticket, store.broker.poll_answer()), (published, None));
+    store.broker.deliver(store.now, store.unix_ms);
+    let Some((ticket, Outcome::Batch(batch))) = store.broker.poll_answer() else { panic!("it can be seen") };
+    assert_eq!((ticket, batch.len()), (fetched, 1));
+    assert!(!store.broker.wants_commit());
+    store.broker.deliver(store.now, store.unix_ms);
+    assert_eq!(store.broker.poll_answer(), None);
+}
+
 #[test]
 fn h6_what_is_published_is_fetched_with_the_same_bytes_and_in_order() {
     let mut store = store();

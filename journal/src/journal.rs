@@ -120,16 +120,23 @@ impl<F: Files> Journal<F> {
         let mut damages = Vec::new();
         let mut segments: VecDeque<Kept> = VecDeque::new();
         let mut newest = None;
+        let mut highest = 0;
         for ordinal in &ordinals {
             let is_last = Some(ordinal) == ordinals.last();
-            let Some((kept, file)) = open_segment(&mut files, *ordinal, is_last, &mut damages)? else { continue };
+            let opened = match open_segment(&mut files, *ordinal, is_last, &mut damages)? {
+                Opened::Good(kept, file) => Some((kept, file)),
+                Opened::Unreadable => None,
+                // Its ordinal is free again: otherwise a segment would seem to be missing.
+                Opened::Removed => continue,
+            };
+            highest = *ordinal;
+            let Some((kept, file)) = opened else { continue };
             if segments.back().is_some_and(|last| last.segment.ordinal + 1 != *ordinal) {
                 damages.push(Damage::Missing { file: segment::name(ordinal - 1) });
             }
             segments.push_back(kept);
             newest = Some(file);
         }
-        let highest = ordinals.last().copied().unwrap_or(0);
         let (file, highest) = match newest {
             Some(file) => (file, highest),
             None => {
@@ -384,7 +391,8 @@ impl<F: Files> Journal<F> {
     /// # Errors
     /// There is no room, or the system does not write: everything is as before.
     pub fn begin_segment<'a>(&mut self, base: u64, records: impl Iterator<Item = Record<'a>>) -> Result<(), Error> {
-        assert!(self.stopped.is_none() && self.synced == self.len(), "everything before is committed");
+        self.check("begin a segment")?;
+        assert!(self.synced == self.len(), "everything before is committed");
         let ordinal = self.highest + 1;
         let segment = Segment { ordinal, base, salt: salt(self.options.salt, ordinal) };
         let mut content = Vec::new();
@@ -392,9 +400,12 @@ impl<F: Files> Journal<F> {
             let offset = DATA_START + content.len() as u64;
             record::write(&mut content, record, segment.salt, offset);
         }
-        // Whatever comes of it, the ordinal is taken.
-        self.highest = ordinal;
-        let (file, len) = make_segment(&mut self.files, segment, &content, self.options.durability)?;
+        let made = make_segment(&mut self.files, segment, &content, self.options.durability);
+        let is_gone = |names: Vec<String>| !names.contains(&segment.name());
+        if made.is_ok() || !self.files.list().is_ok_and(is_gone) {
+            self.highest = ordinal;
+        }
+        let (file, len) = made?;
         let before = std::mem::replace(&mut self.tail, Tail::new(file, len)).into_file(self.len());
         let index = std::mem::take(&mut self.index);
         self.keep_open(Open { ordinal: self.newest().segment.ordinal, file: before, index });
@@ -593,13 +604,22 @@ fn salt(seed: u64, ordinal: u64) -> u64 {
     seed ^ ordinal.rotate_left(32)
 }
 
-/// Opens a segment and reads its beginning; nothing if that cannot be read.
+/// What became of a segment that was to be opened.
+enum Opened<F> {
+    Good(Kept, F),
+    /// Its beginning cannot be read.
+    Unreadable,
+    /// It was never whole, and is not there any more.
+    Removed,
+}
+
+/// Opens a segment and reads its beginning.
 fn open_segment<F: Files>(
     files: &mut F,
     ordinal: u64,
     is_last: bool,
     damages: &mut Vec<Damage>,
-) -> Result<Option<(Kept, F::File)>, Error> {
+) -> Result<Opened<F::File>, Error> {
     let name = segment::name(ordinal);
     let failed = |error| Error::new("open", &name, error);
     let file = files.open(&name).map_err(failed)?;
@@ -608,13 +628,12 @@ fn open_segment<F: Files>(
     let count = read_full(&file, &mut start, 0).map_err(failed)?;
     let segment = start.get(..count).and_then(Segment::read).filter(|segment| segment.ordinal == ordinal);
     match segment.filter(|_| len >= DATA_START) {
-        Some(segment) => Ok(Some((Kept { segment, len }, file))),
+        Some(segment) => Ok(Opened::Good(Kept { segment, len }, file)),
+        // A crash while it was made: nothing was committed to it.
+        None if is_last && len <= DATA_START && files.remove(&name).is_ok() => Ok(Opened::Removed),
         None => {
-            // A crash while it was made: nothing was committed to it.
-            if !(is_last && len <= DATA_START && files.remove(&name).is_ok()) {
-                damages.push(Damage::Unreadable { file: name, bytes: len });
-            }
-            Ok(None)
+            damages.push(Damage::Unreadable { file: name, bytes: len });
+            Ok(Opened::Unreadable)
         }
     }
 }

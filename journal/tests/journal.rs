@@ -503,6 +503,33 @@ fn no_room_for_a_segment_leaves_the_one_before() {
     append(&mut journal, 6).expect("there is room");
     journal.commit().expect("it syncs");
     assert_eq!((read(&mut journal, 1, 99).len(), folder.names().len()), (6, 1));
+    // Those that could not be made are not missed.
+    snapshot(&mut journal, 7);
+    drop(journal);
+    let (mut journal, _) = open(&folder);
+    assert_eq!((journal.take_damages(), folder.names().len()), (Vec::new(), 2));
+}
+
+#[test]
+fn a_segment_that_a_crash_has_left_without_its_beginning_is_made_again_and_not_missed() {
+    let folder = Folder::new();
+    drop(filled(&folder, 5));
+    let next = "00000000000000000002.segment";
+    for len in [0, 1, 100] {
+        folder.set_bytes(next, vec![0; len]);
+        let (mut journal, _) = open(&folder);
+        assert_eq!((journal.take_damages(), folder.names().len()), (Vec::new(), 1));
+        assert_eq!(read(&mut journal, 1, 99), [1, 2, 3, 4, 5]);
+    }
+    let (mut journal, _) = open(&folder);
+    snapshot(&mut journal, 6);
+    append(&mut journal, 6).expect("there is room");
+    journal.commit().expect("it syncs");
+    drop(journal);
+    assert_eq!(folder.names().last().map(String::as_str), Some(next));
+    let (mut journal, _) = open(&folder);
+    assert_eq!(read(&mut journal, 1, 99), [1, 2, 3, 4, 5, 6]);
+    assert!(journal.take_damages().is_empty());
 }
 
 #[test]

@@ -142,8 +142,12 @@ impl<L: Log> Worker<L> {
         }
     }
 
+    /// Who waits for the commit is answered before anybody's events are read.
     fn commit(&mut self) {
-        self.broker.commit(runtime::clock::now(), runtime::clock::unix_millis());
+        let (now, unix_ms) = (runtime::clock::now(), runtime::clock::unix_millis());
+        self.broker.make_durable(now, unix_ms);
+        self.answer();
+        self.broker.deliver(now, unix_ms);
         self.answer();
     }
 

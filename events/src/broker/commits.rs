@@ -24,8 +24,15 @@ impl<L: Log> Broker<L> {
         Some(self.commit_at.filter(|_| self.dying.is_empty()).unwrap_or(Instant::ZERO))
     }
 
-    /// Makes durable what was appended, answers what waited for it, and delivers what can be seen now.
+    /// Makes durable what was appended, answers what waited for it, and delivers what can be seen now:
+    /// [`make_durable`](Broker::make_durable) and [`deliver`](Broker::deliver).
     pub fn commit(&mut self, now: Instant, unix_ms: u64) {
+        self.make_durable(now, unix_ms);
+        self.deliver(now, unix_ms);
+    }
+
+    /// Makes durable what was appended, and answers what waited for it. Then [`deliver`](Broker::deliver) is due.
+    pub fn make_durable(&mut self, now: Instant, unix_ms: u64) {
         self.commit_at = None;
         let dying = core::mem::take(&mut self.dying);
         let moved: Vec<(Dying, Option<String>)> =
@@ -52,22 +59,34 @@ impl<L: Log> Broker<L> {
         let failed = self.log.commit(&dirty);
         for name in &dirty {
             match failed.iter().find(|(of, _)| of == name) {
-                None => self.committed(now, unix_ms, name),
-                Some((_, refusal)) => self.lost(now, unix_ms, name, refusal),
+                None => {
+                    if let Some(queue) = self.queues.get_mut(&**name) {
+                        queue.durable = queue.next;
+                        self.committed.insert(Arc::clone(name));
+                    }
+                }
+                Some((_, refusal)) => {
+                    self.committed.remove(name);
+                    self.lost(now, unix_ms, name, refusal);
+                }
             }
         }
         failed.into_iter().map(|(name, _)| name).collect()
     }
 
-    fn committed(&mut self, now: Instant, unix_ms: u64, name: &str) {
-        let Some(queue) = self.queues.get_mut(name) else { return };
-        queue.durable = queue.next;
-        if self.log.wants_snapshot(name) {
-            // Without one a replay takes longer, and that is all.
-            let _ = self.log.keep_snapshot(name, &queue.snapshot());
+    /// What follows from what has become durable: who waits for events is given them, what is too much goes, and what is to be replayed is
+    /// kept short. Who waited for the commit need not wait for this: their answers are there before it.
+    pub fn deliver(&mut self, now: Instant, unix_ms: u64) {
+        for name in core::mem::take(&mut self.committed) {
+            let Some(queue) = self.queues.get(&*name) else { continue };
+            // A snapshot says what is durable, and no more.
+            if !self.dirty.contains(&name) && self.log.wants_snapshot(&name) {
+                // Without one a replay takes longer, and that is all.
+                let _ = self.log.keep_snapshot(&name, &queue.snapshot());
+            }
+            self.retain(&name, unix_ms);
+            self.serve_all(now, &name);
         }
-        self.retain(name, unix_ms);
-        self.serve_all(now, name);
     }
 
     /// What was appended since the last commit is gone, and so is what followed from it.

@@ -29,6 +29,8 @@ pub struct Broker<L> {
     pub(super) timers: BTreeSet<(Instant, Arc<str>, Arc<str>)>,
     /// Namespaces to which something was appended since the last commit.
     pub(super) dirty: BTreeSet<Arc<str>>,
+    /// Namespaces that were committed, and of which the durable events were not delivered yet.
+    pub(super) committed: BTreeSet<Arc<str>>,
     /// When the next commit is due, where something is known to wait for it.
     pub(super) commit_at: Option<Instant>,
     /// Who has asked for events, and of which subscriptions.
@@ -63,6 +65,7 @@ impl<L: Log> Broker<L> {
             queues: BTreeMap::new(),
             timers: BTreeSet::new(),
             dirty: BTreeSet::new(),
+            committed: BTreeSet::new(),
             commit_at: None,
             consumers: BTreeMap::new(),
             uncommitted: Vec::new(),
