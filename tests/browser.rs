@@ -500,7 +500,9 @@ async fn answer(handle: Handle, heard: Shared, page: Bytes, mut request: Request
             send.finish()?;
         }
         "/order" => tell_order(&session).await?,
-        _ => echo_all(&handle, &session, path == "/stops").await,
+        "/stops" => echo_all(&handle, &session, Stops::AtOnce).await,
+        "/stops-in-use" => echo_all(&handle, &session, Stops::InUse).await,
+        _ => echo_all(&handle, &session, Stops::Never).await,
     }
     session.closed().await.map(drop)
 }
@@ -539,7 +541,16 @@ async fn open_both(session: &Session) -> Result<(), Error> {
     session.send_datagram(&answer).map_err(|error| Error::Message(error.to_string()))
 }
 
-async fn echo_all(handle: &Handle, session: &Session, stops: bool) {
+/// Whether a stream of the echo waits to be stopped instead.
+#[derive(Clone, Copy, PartialEq)]
+enum Stops {
+    Never,
+    AtOnce,
+    /// Once what came first was sent back.
+    InUse,
+}
+
+async fn echo_all(handle: &Handle, session: &Session, stops: Stops) {
     let (uni, datagrams, executor) = (session.clone(), session.clone(), handle.clone());
     handle.spawn_detached(async move {
         while let Ok(mut receive) = uni.accept_unidirectional().await {
@@ -565,9 +576,14 @@ async fn echo_all(handle: &Handle, session: &Session, stops: bool) {
     }
 }
 
-/// The codes of resets come back as the next number; with `stops`, so do those of stops.
-async fn echo(mut send: SendStream, mut receive: ReceiveStream, stops: bool) -> Result<(), Error> {
-    if stops {
+/// The codes of resets come back as the next number, and so do those of stops where it waits for these.
+async fn echo(mut send: SendStream, mut receive: ReceiveStream, stops: Stops) -> Result<(), Error> {
+    if stops == Stops::InUse
+        && let Some(bytes) = receive.read().await?
+    {
+        send.write_all(bytes).await?;
+    }
+    if stops != Stops::Never {
         if let Err(Error::StreamStopped { code }) = send.closed().await {
             receive.stop(code.unwrap_or(0) + 1);
         }
