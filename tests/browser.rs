@@ -392,6 +392,45 @@ fn aioquic_serves() {
     serves("aioquic-server", server, async |_, _| Ok(()));
 }
 
+/// An interpreter that has aiopquic, where there is one: that is a wheel for Python 3.12 and newer.
+fn newer_python() -> PathBuf {
+    PathBuf::from(
+        std::env::var_os("PYTHON_WITH_PICOQUIC").expect("PYTHON_WITH_PICOQUIC names an interpreter that has aiopquic"),
+    )
+}
+
+#[test]
+#[ignore = "needs aiopquic"]
+fn picoquic_is_served() {
+    is_served("picoquic-client", |port, pem, _| {
+        let mut command = Command::new(newer_python());
+        command.arg(script("picoquic_client.py")).args(["127.0.0.1", &port.to_string()]).arg(pem);
+        command
+    });
+}
+
+#[test]
+#[ignore = "needs aiopquic"]
+fn picoquic_serves() {
+    let server = |certificate: &Path, key: &Path| {
+        let mut command = Command::new(newer_python());
+        command.arg(script("picoquic_server.py")).arg(certificate).arg(key);
+        command
+    };
+    serves("picoquic-server", server, async |client, url| {
+        let session = client.webtransport(&format!("{url}/echo")).connect().await?;
+        let (mut send, mut receive) = session.open_bidirectional().await?;
+        send.write_all("begun").await?;
+        assert_eq!(receive.read().await?.as_deref(), Some(&b"begun"[..]));
+        send.reset(41);
+        let end = receive.read().await;
+        assert!(matches!(end, Err(Error::StreamReset { code: Some(42) })), "{end:?}");
+        session.send_datagram(b"close").unwrap();
+        assert_eq!(session.closed().await?, SessionEnd { code: 12_345, reason: "as asked".into(), by_peer: true });
+        Ok(())
+    });
+}
+
 fn peer_as_client(name: &'static str) {
     is_served(name, |port, _, hash| {
         let mut command = Command::new(peers());
