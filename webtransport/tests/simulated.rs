@@ -530,7 +530,7 @@ fn w14_a_session_that_is_not_read_holds_up_nothing_else() {
         let kept = there.datagrams_received - there.datagrams_dropped;
         assert_eq!(
             (kept, there.datagrams_read),
-            (if stall == Stall::Datagrams { (128 << 10) / 1000 } else { 0 }, 0),
+            (if stall == Stall::Datagrams { (256 << 10) / 1000 } else { 0 }, 0),
             "{stall:?}"
         );
         let host = world.machine_mut(client);
