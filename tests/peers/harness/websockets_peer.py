@@ -13,6 +13,7 @@ import tempfile
 import websockets
 
 import certificates
+from examples import Browser
 
 
 def trusting():
@@ -102,12 +103,12 @@ async def our_client(example):
 
 def chromium(url):
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        command = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"]
-        command += ["--disable-dev-shm-usage", f"--user-data-dir={profile}", "--ignore-certificate-errors"]
-        command += ["--virtual-time-budget=5000", "--dump-dom", url.replace("wss://", "https://")]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60)
-        log = re.search(r'<pre id="log">(.*?)</pre>', done.stdout, re.S)
-        assert log and log.group(1).startswith("hello"), (done.stdout + done.stderr)[-500:]
+        browser = Browser(profile)
+        try:
+            page = browser.open(url.replace("wss://", "https://"))
+            browser.until(page, "return document.getElementById('log').textContent.startsWith('hello')")
+        finally:
+            browser.stop()
 
 
 def start(example):
