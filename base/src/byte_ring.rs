@@ -51,20 +51,28 @@ impl ByteRing {
         self.len += bytes.len();
     }
 
-    /// The first `count` bytes, or all if there are fewer, in two parts: the second has some where they go round the end of the memory.
+    /// The first `count` bytes in two parts: the second has some where they go round the end of the memory.
+    ///
+    /// # Panics
+    /// If fewer wait.
     #[inline]
     pub fn front(&self, count: usize) -> [&[u8]; 2] {
-        let end = self.first + count.min(self.len);
+        assert!(count <= self.len, "so many bytes wait");
+        let end = self.first + count;
         match self.memory.get(self.first..end) {
             Some(whole) => [whole, &[]],
             None => [&self.memory[self.first..], &self.memory[..end - self.memory.len()]],
         }
     }
 
-    /// Drops the first `count` bytes, or all if there are fewer.
+    /// Drops the first `count` bytes.
+    ///
+    /// # Panics
+    /// If fewer wait.
     #[inline]
     pub fn skip(&mut self, count: usize) {
-        if count >= self.len {
+        assert!(count <= self.len, "so many bytes wait");
+        if count == self.len {
             (self.first, self.len) = (0, 0);
         } else {
             self.first = (self.first + count) & (self.memory.len() - 1);
@@ -106,9 +114,9 @@ mod tests {
                 .collect();
             ring.push(&pushed);
             model.extend(&pushed);
-            let taken = step * 17 % 101;
+            let taken = (step * 17 % 101).min(model.len());
             let [before, behind] = ring.front(taken);
-            let expected: Vec<u8> = model.drain(..taken.min(model.len())).collect();
+            let expected: Vec<u8> = model.drain(..taken).collect();
             assert_eq!([before, behind].concat(), expected);
             ring.skip(taken);
             assert_eq!((ring.len(), ring.is_empty()), (model.len(), model.is_empty()));
@@ -116,10 +124,18 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "so many bytes wait")]
+    fn more_than_wait_cannot_be_looked_at() {
+        let mut ring = ByteRing::default();
+        ring.push(&[1; 10]);
+        ring.front(11);
+    }
+
+    #[test]
     fn memory_follows_what_waits_at_a_time() {
         let mut ring = ByteRing::default();
         ring.push(&[]);
-        assert_eq!((ring.capacity(), ring.front(9)), (0, [&[][..], &[]]));
+        assert_eq!((ring.capacity(), ring.front(0)), (0, [&[][..], &[]]));
         for _ in 0..10_000 {
             ring.push(&[7; 100]);
             ring.push(&[8; 100]);
@@ -130,7 +146,7 @@ mod tests {
         ring.push(&[1; 1000]);
         ring.release_memory();
         assert_eq!((ring.len(), ring.capacity()), (1000, 1024));
-        ring.skip(usize::MAX);
+        ring.skip(1000);
         ring.release_memory();
         assert_eq!((ring.len(), ring.capacity()), (0, 0));
     }

@@ -264,7 +264,8 @@ impl Duplex {
         self.output.remove(len);
     }
 
-    /// Whether all has gone that the machine had to say when it was asked last. Who has told it nothing since need not ask again. What had to wait for the carrier is no such answer: meanwhile the machine may have heard more.
+    /// Whether all has gone that the machine had to say when it was asked last. Who has told it nothing since need not ask again. What had
+    /// to wait for the carrier is no such answer: meanwhile the machine may have heard more.
     pub fn has_sent_all(&self) -> bool {
         self.is_silent && self.output.bytes().is_empty()
     }

@@ -167,7 +167,7 @@ impl Inbox {
 
     /// Whether it holds so much memory that it is to be looked at later.
     pub(crate) fn holds_much(&self) -> bool {
-        self.bytes.capacity() > KEPT
+        self.bytes.capacity().max(self.lengths.capacity() * size_of::<u32>()) > KEPT
     }
 
     /// It is some time since the last look: where nothing has come, memory is given back, now or when what waits was read. Whether it is
@@ -336,5 +336,10 @@ mod tests {
         inbox.take_each(|_| true);
         assert!(inbox.rest() && !inbox.rest());
         assert_eq!(inbox.bytes.capacity(), 0);
+        // Nor does the number of those that have no bytes.
+        (0..1000).for_each(|_| _ = inbox.push(&[], 1000));
+        inbox.take_each(|_| true);
+        assert!(inbox.holds_much() && inbox.rest() && !inbox.rest());
+        assert_eq!(inbox.lengths.capacity(), 0);
     }
 }

@@ -108,6 +108,10 @@ fn a_script_that_says_nothing_that_can_be_done_is_told_its_line() {
         ("client\napp request GET /", "line 2: /: the URI must be absolute and well-formed, without user information"),
         ("client\napp request GET https://a.example/ [A b=c]", "line 2: A b=c: "),
         ("server\nwait long", "line 2: long: no number"),
+        (
+            "server\nwait 18446744073709551615",
+            "line 2: 18446744073709551615: a script waits for 86400000 milliseconds at most",
+        ),
         ("> open 3", "line 1: > open 3: a script begins with client or server"),
     ] {
         let said = play::play(text).unwrap_err();

@@ -241,7 +241,8 @@ impl fmt::Debug for DriverHandle {
 
 impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
     /// A driver for `machine` on one socket or several. `on_progress` is called after each turn in which the machine took
-    /// something in, or has news of what it sent ([`Machine::has_news`]), with the machine borrowed: it is the place to poll events and to wake the tasks that wait for them.
+    /// something in, or has news of what it sent ([`Machine::has_news`]), with the machine borrowed: it is the place to poll events and
+    /// to wake the tasks that wait for them.
     ///
     /// # Errors
     /// A socket cannot be watched.

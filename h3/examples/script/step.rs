@@ -9,6 +9,11 @@ use posthaste_h3::{Connection, Event};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
+/// Milliseconds of one wait.
+const MOST_WAITING: u64 = 86_400_000;
+/// How often a connection is called within one wait.
+const MOST_CALLS: u32 = 1_000_000;
+
 /// A connection and its transport.
 pub(crate) struct Stage {
     connection: Connection,
@@ -65,7 +70,7 @@ impl Stage {
             "connected" => self.connection.on_connected(&mut self.recorder),
             "peer" => self.peer(rest)?,
             "app" => self.application(rest)?,
-            "wait" => self.wait(Duration::from_millis(code(rest)?)),
+            "wait" => self.wait(code(rest)?)?,
             "room" => {
                 let (id, room) = word(rest);
                 let (id, room) = (stream(id)?, usize::try_from(code(room)?).map_err(|error| error.to_string())?);
@@ -129,15 +134,22 @@ impl Stage {
     }
 
     /// The connection is called whenever it has asked for that.
-    fn wait(&mut self, span: Duration) {
-        let end = self.recorder.now + span;
+    fn wait(&mut self, milliseconds: u64) -> Result<(), String> {
+        if milliseconds > MOST_WAITING {
+            return Err(format!("{milliseconds}: a script waits for {MOST_WAITING} milliseconds at most, a day"));
+        }
+        let end = self.recorder.now + Duration::from_millis(milliseconds);
         self.connection.follow(self.recorder.now);
-        while let Some(deadline) = self.connection.deadline().filter(|deadline| *deadline <= end) {
-            self.recorder.now = self.recorder.now.max(deadline);
+        for _ in 0..MOST_CALLS {
+            let due = self.connection.deadline().filter(|deadline| *deadline <= end);
+            self.recorder.now = self.recorder.now.max(due.unwrap_or(end));
+            if due.is_none() {
+                return Ok(());
+            }
             self.connection.on_timeout(&mut self.recorder);
             self.connection.follow(self.recorder.now);
         }
-        self.recorder.now = end;
+        Err(format!("{milliseconds}: the connection is still due after {MOST_CALLS} calls"))
     }
 
     fn application(&mut self, line: &str) -> Result<(), String> {
