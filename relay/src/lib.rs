@@ -1,5 +1,5 @@
 //! A bad network between real UDP sockets: a relay that clients take for the server, and that does to datagrams what a [`Path`]
-//! says. It delays, loses and reorders them, has a rate and a queue, narrows in the middle of a transfer, and gives clients
+//! says. It delays, loses, reorders and doubles them, is dead for a while in one direction or both, has a rate and a queue, narrows in the middle of a transfer, and gives clients
 //! another source port, as an address translator does that forgets.
 //!
 //! It is for tests of programs. Tests of the protocol run on the virtual time of `sim`, where each run is repeatable.
@@ -29,6 +29,6 @@ mod relay;
 mod wire;
 
 pub use capture::Capture;
-pub use path::{Narrowing, Path};
+pub use path::{Dead, Narrowing, Path};
 pub use relay::Relay;
 pub use wire::Counts;

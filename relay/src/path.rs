@@ -22,8 +22,10 @@ pub struct Path {
     pub burst: u64,
     /// How many of a thousand datagrams are held back by up to `late`, and are overtaken by others.
     pub reordering: u64,
-    /// The longest that such a datagram is held back.
+    /// The longest that such a datagram is held back, or a copy of one.
     pub late: Duration,
+    /// How many of a thousand datagrams arrive twice, the second time up to `late` behind the first.
+    pub duplication: u64,
     /// How long a client keeps its source port. What comes for an earlier port is lost.
     pub rebinding: Option<Duration>,
     /// How long it keeps its first one, if that is another time.
@@ -37,6 +39,8 @@ pub struct Path {
     /// Datagrams of each client towards the server that are lost: from the first of these numbers to the second, the first datagram
     /// being 1.
     pub lost_to_server: Option<(u64, u64)>,
+    /// When nothing is carried, in both directions or in one.
+    pub dead: Option<Dead>,
     /// Again and again all is carried for the first of these times, and nothing for the second.
     pub on_and_off: Option<(Duration, Duration)>,
     /// Where the draws of chance begin.
@@ -48,6 +52,19 @@ pub struct Path {
 pub(crate) enum Heading {
     Server,
     Client,
+}
+
+/// A path that carries nothing for a while.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Dead {
+    /// From this moment on.
+    pub after: Duration,
+    /// For so long.
+    pub lasts: Duration,
+    /// What clients send still arrives.
+    pub carries_to_server: bool,
+    /// What the server sends still arrives.
+    pub carries_to_clients: bool,
 }
 
 /// A path that carries less from some moment on.
@@ -74,12 +91,14 @@ impl Default for Path {
             burst: 0,
             reordering: 0,
             late: Duration::from_millis(10),
+            duplication: 0,
             rebinding: None,
             first_rebinding: None,
             rebinds_address: false,
             narrowing: None,
             first_flight: 0,
             lost_to_server: None,
+            dead: None,
             on_and_off: None,
             seed: 1,
         }
@@ -88,20 +107,30 @@ impl Default for Path {
 
 /// The names that [`Path::parse`] knows, with their units.
 const SETTINGS: &str = "delay=MS rate=KBIT/S queue=MS queue-datagrams=NUMBER loss=PER-MILLE corruption=PER-MILLE \
-                            burst=DATAGRAMS reordering=PER-MILLE late=MS rebinding=MS first-rebinding=MS \
-                            rebinding-address=0|1 narrow-after=MS narrow-silence=MS narrow-size=BYTES \
-                            first-flight=DATAGRAMS lost-from=NUMBER lost-to=NUMBER on=MS off=MS seed=NUMBER";
+                            burst=DATAGRAMS reordering=PER-MILLE late=MS duplication=PER-MILLE rebinding=MS \
+                            first-rebinding=MS rebinding-address=0|1 narrow-after=MS narrow-silence=MS \
+                            narrow-size=BYTES first-flight=DATAGRAMS lost-from=NUMBER lost-to=NUMBER dead-after=MS \
+                            dead-for=MS dead-to=both|server|clients on=MS off=MS seed=NUMBER";
 
 impl Path {
     /// Reads settings of the form `name=number`; what is not named is as in [`Path::default`]. `rate` is in kilobits in a
     /// second, times are in milliseconds, a path narrows if `narrow-size` is given, loses `lost-from` to `lost-to` towards the server if
-    /// the last is given, and is off at times if `off` is.
+    /// the last is given, is dead once if `dead-for` is, and is off at times if `off` is.
     pub fn parse<'a>(settings: impl IntoIterator<Item = &'a str>) -> Result<Path, Error> {
         let (mut path, mut narrowing) = (Path::default(), Narrowing::default());
-        let (mut lost, mut switch) = ((1, 0), (Duration::ZERO, Duration::ZERO));
+        let (mut lost, mut switch, mut dead) = ((1, 0), (Duration::ZERO, Duration::ZERO), Dead::default());
         for setting in settings {
             let wrong = || Error::new(ErrorKind::InvalidInput, format!("{setting:?} is none of {SETTINGS}"));
             let (name, value) = setting.split_once('=').ok_or_else(wrong)?;
+            if name == "dead-to" {
+                (dead.carries_to_server, dead.carries_to_clients) = match value {
+                    "both" => (false, false),
+                    "server" => (false, true),
+                    "clients" => (true, false),
+                    _ => return Err(wrong()),
+                };
+                continue;
+            }
             let value: u64 = value.parse().map_err(|_| wrong())?;
             let time = Duration::from_millis(value);
             match name {
@@ -114,6 +143,7 @@ impl Path {
                 "burst" => path.burst = value,
                 "reordering" => path.reordering = value,
                 "late" => path.late = time,
+                "duplication" => path.duplication = value,
                 "rebinding" => path.rebinding = (value > 0).then_some(time),
                 "first-rebinding" => path.first_rebinding = Some(time),
                 "rebinding-address" => path.rebinds_address = value > 0,
@@ -123,6 +153,8 @@ impl Path {
                 "first-flight" => path.first_flight = value,
                 "lost-from" => lost.0 = value,
                 "lost-to" => lost.1 = value,
+                "dead-after" => dead.after = time,
+                "dead-for" => dead.lasts = time,
                 "on" => switch.0 = time,
                 "off" => switch.1 = time,
                 "seed" => path.seed = value,
@@ -131,6 +163,7 @@ impl Path {
         }
         path.narrowing = (narrowing.size > 0).then_some(narrowing);
         path.lost_to_server = (lost.1 > 0).then_some(lost);
+        path.dead = (!dead.lasts.is_zero()).then_some(dead);
         path.on_and_off = (!switch.1.is_zero()).then_some(switch);
         Ok(path)
     }
@@ -148,6 +181,17 @@ impl Path {
     pub(crate) fn keeps_port(&self, is_first: bool) -> Option<Duration> {
         let first = self.first_rebinding.filter(|_| is_first);
         self.rebinding.map(|time| first.unwrap_or(time))
+    }
+}
+
+impl Dead {
+    /// Whether a datagram in this direction is lost at a moment.
+    pub(crate) fn loses(&self, heading: Heading, age: Duration) -> bool {
+        let is_carried = match heading {
+            Heading::Server => self.carries_to_server,
+            Heading::Client => self.carries_to_clients,
+        };
+        !is_carried && age >= self.after && age < self.after + self.lasts
     }
 }
 

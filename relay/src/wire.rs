@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 pub struct Counts {
     /// Datagrams that were passed on or are on their way.
     pub passed: AtomicU64,
+    /// Those among the passed that arrive twice.
+    pub doubled: AtomicU64,
     /// Datagrams that were lost, for whatever reason.
     pub lost: AtomicU64,
     /// Those among the passed that had a byte changed.
@@ -25,6 +27,7 @@ pub struct Counts {
 }
 
 /// A datagram as it comes to the relay.
+#[derive(Clone)]
 pub(crate) struct Arrival {
     pub(crate) at: Instant,
     /// Time since the client's first datagram.
@@ -133,8 +136,25 @@ impl Wire {
             self.counts.changed.fetch_add(1, Relaxed);
         }
         self.counts.passed.fetch_add(1, Relaxed);
+        if let Some(later) = self.draw_copy() {
+            self.counts.doubled.fetch_add(1, Relaxed);
+            self.hold(due + later, arrival.clone());
+        }
+        self.hold(due, arrival);
+    }
+
+    fn hold(&mut self, due: Instant, arrival: Arrival) {
         self.taken += 1;
         self.held.push(Reverse(Held { due, number: self.taken, arrival }));
+    }
+
+    /// How long after a datagram its copy arrives, if there is one.
+    fn draw_copy(&mut self) -> Option<Duration> {
+        // Without this nothing is drawn, as for changes.
+        if self.path.duplication == 0 || self.draw(1000) >= self.path.duplication {
+            return None;
+        }
+        Some(Duration::from_micros(self.draw(self.path.late.as_micros() as u64 + 1)))
     }
 
     /// When a datagram arrives; `None` if it does not.
@@ -173,7 +193,8 @@ impl Wire {
             Heading::Server => self.path.lost_to_server.is_some_and(|(from, to)| (from..=to).contains(&(number + 1))),
         };
         let is_too_large = self.path.narrowing.is_some_and(|narrowing| narrowing.loses(datagram.len(), *age));
-        is_chosen || is_too_large || self.path.is_off(*age)
+        let is_dead = self.path.dead.is_some_and(|dead| dead.loses(self.heading, *age));
+        is_chosen || is_too_large || is_dead || self.path.is_off(*age)
     }
 
     fn is_lost_by_chance(&mut self) -> bool {

@@ -251,3 +251,34 @@ fn wrong_settings_are_told() {
         assert!(error.contains(wrong) && error.contains("delay=MS"), "{error}");
     }
 }
+
+#[test]
+fn some_arrive_twice() {
+    let ends = Ends::new("duplication=1000 late=1");
+    for number in 0..10u8 {
+        ends.client.send(&[number]).unwrap();
+    }
+    let mut seen: Vec<u8> = (0..20).map(|_| ends.at_server().0[0]).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, (0..20).map(|place| place / 2).collect::<Vec<u8>>());
+    assert_eq!(ends.relay.counts().doubled.load(Ordering::Relaxed), 10);
+}
+
+#[test]
+fn one_direction_is_dead_for_a_while() {
+    for (way, at_server, at_client) in [("server", false, true), ("clients", true, false), ("both", false, false)] {
+        let ends = Ends::new(&format!("dead-after=200 dead-for=400 dead-to={way}"));
+        ends.client.send(&[1]).unwrap();
+        let (_, from) = ends.at_server();
+        std::thread::sleep(Duration::from_millis(300));
+        ends.client.send(&[2]).unwrap();
+        ends.server.send_to(&[3], from).unwrap();
+        ends.wait_for(3);
+        assert_eq!(ends.lost(), u64::from(!at_server) + u64::from(!at_client), "{way}");
+        std::thread::sleep(Duration::from_millis(400));
+        ends.client.send(&[4]).unwrap();
+        ends.server.send_to(&[5], from).unwrap();
+        assert_eq!(ends.at_server().0, [if at_server { 2 } else { 4 }], "{way}");
+        assert_eq!(ends.at_client(), [if at_client { 3 } else { 5 }], "{way}");
+    }
+}
