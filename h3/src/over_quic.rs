@@ -130,8 +130,8 @@ impl Transport for OverQuic<'_> {
         send_datagram(self.connection, parts, DatagramOptions { when_full, ..DatagramOptions::default() })
     }
 
-    fn want_larger_datagrams(&mut self) {
-        self.connection.want_larger_datagrams();
+    fn want_larger_datagrams(&mut self, len: usize) {
+        self.connection.want_larger_datagrams(len);
     }
 
     fn take_datagrams(&mut self, take: &mut dyn FnMut(&[u8]) -> bool) {

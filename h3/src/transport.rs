@@ -101,8 +101,9 @@ pub trait Transport {
         Err(DatagramError::Unsupported)
     }
 
-    /// A larger datagram than any that can be sent would be of use: where the path can be asked whether it carries one, it is.
-    fn want_larger_datagrams(&mut self) {}
+    /// A datagram of `len` bytes would be of use, which is larger than any that can be sent: where the path can be asked whether it
+    /// carries one, it is.
+    fn want_larger_datagrams(&mut self, _len: usize) {}
 
     /// Gives each datagram that has come to `take`, the oldest first, until that is false. `on_datagrams` is called when there are some.
     fn take_datagrams(&mut self, _take: &mut dyn FnMut(&[u8]) -> bool) {}

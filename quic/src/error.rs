@@ -41,6 +41,9 @@ pub enum CloseReason {
     Tls(tls::Error),
     /// Nothing was heard for this long (RFC 9000 section 10.1).
     IdleTimeout(Duration),
+    /// The peer was heard, but acknowledged nothing for this long: the path has lost one direction, or carries too little (RFC 9002
+    /// section 6.2.1, RFC 9000 section 14.2).
+    Unanswered(Duration),
     /// The handshake was not done after this long.
     HandshakeTimeout(Duration),
     /// All packet numbers are used (RFC 9000 section 12.3).
@@ -72,6 +75,12 @@ impl fmt::Display for CloseReason {
             CloseReason::Violation { violation, .. } => write!(f, "the peer violated the protocol: {violation}"),
             CloseReason::Tls(error) => write!(f, "the TLS handshake failed: {error}"),
             CloseReason::IdleTimeout(after) => write!(f, "idle timeout: no packet from the peer for {after:?}"),
+            CloseReason::Unanswered(after) => {
+                write!(
+                    f,
+                    "the peer acknowledged nothing for {after:?}, although its packets came: does the path carry 1200 bytes?"
+                )
+            }
             CloseReason::HandshakeTimeout(after) => write!(f, "handshake timeout: not complete after {after:?}"),
             CloseReason::PacketNumbersExhausted => f.write_str("no packet numbers are left"),
             CloseReason::StatelessReset => f.write_str("the peer has lost the connection (stateless reset)"),

@@ -48,6 +48,13 @@ pub(crate) enum CloseFrame {
 }
 
 impl CloseFrame {
+    /// The peer is heard, and acknowledges nothing (RFC 9000 section 20.1: as a rule, since the path carries too little).
+    pub(crate) const UNANSWERED: CloseFrame = CloseFrame::Transport {
+        code: TransportErrorCode::NO_VIABLE_PATH,
+        frame_type: 0,
+        reason: "nothing that was sent is acknowledged any more, although packets come",
+    };
+
     /// The close that a violation earns.
     pub(crate) const fn of(violation: Violation, frame_type: u64) -> CloseFrame {
         CloseFrame::Transport { code: violation.code(), frame_type, reason: violation.reason() }

@@ -3,6 +3,9 @@
 
 extern crate posthaste_quic as quic;
 
+#[path = "datagrams/sizes.rs"]
+mod sizes;
+
 use base::{Bytes, Datagram, Direction, Duration, FourTuple, Instant, Machine, StreamId, Transmit};
 use quic::{Config, Connection, ConnectionHandle, DatagramEvent, DatagramId, DatagramOptions, DatagramRefusal};
 use quic::{Endpoint, EndpointConfig, EndpointEvent, Event, Read, StreamEvent, WhenFull};
@@ -392,66 +395,6 @@ fn each_side_takes_what_it_said() {
             assert!(host.closed.is_empty());
         }
     }
-}
-
-#[test]
-fn the_largest_size_is_told_and_told_again_when_the_path_changes() {
-    let mut pair = Pair::new(1, limited(), [config(65_535), config(65_535)], |client| client.wants_bulk = true);
-    pair.run(2000);
-    let sizes = pair.client().sizes();
-    assert!(sizes.len() >= 2 && sizes.is_sorted() && sizes[0] > 1160 && sizes.last() > Some(&1400), "{sizes:?}");
-    let largest = *sizes.last().unwrap();
-    assert_eq!(pair.client().connection().max_datagram_size(), Some(largest));
-    // So many bytes arrive, though a stream would fill each packet, and acknowledgments come and go.
-    let id = pair.client().connection().send_datagram(Bytes::from(vec![1; largest]), TOLD).unwrap();
-    pair.run(1000);
-    assert_eq!(pair.client().fates()[&id], [DatagramEvent::Acknowledged(id)]);
-    // The path gets narrower: what is lost for it shows it, and the size is told.
-    let [here, second, there]: [SocketAddr; 3] = [CLIENT, SECOND, SERVER].map(|text| text.parse().unwrap());
-    pair.world.network().set_both(here, there, LinkConfig { mtu: 1300, ..limited() });
-    pair.run(5000);
-    let narrow = *pair.client().sizes().last().unwrap();
-    assert!(narrow < 1300, "{:?}", pair.client().sizes());
-    // Another path begins with what each carries.
-    pair.world.network().set_both(second, there, limited());
-    let now = pair.world.now();
-    pair.client().connection().migrate(now, second).unwrap();
-    pair.run(3000);
-    let sizes = pair.client().sizes();
-    assert!(sizes.last() > Some(&1400), "{sizes:?}");
-    assert!(pair.client().closed.is_empty());
-}
-
-/// Who sends datagrams as large as may be, or wants to send larger ones, needs no stream to have the path looked at.
-#[test]
-fn datagrams_alone_have_the_size_of_the_path_found() {
-    for excess in [0, 1] {
-        let mut pair = Pair::new(1, link(), [config(65_535), config(65_535)], |_| {});
-        pair.run(1000);
-        assert_eq!(pair.client().sizes().len(), 1);
-        let most = pair.client().connection().max_datagram_size().unwrap();
-        let result = pair.client().connection().send_datagram(Bytes::from(vec![1; most + excess]), TOLD);
-        assert_eq!(result.is_ok(), excess == 0);
-        pair.run(1000);
-        assert!(pair.client().connection().max_datagram_size() > Some(1400), "{:?}", pair.client().sizes());
-    }
-}
-
-/// What waits and is too large for the new path is dropped, and said so.
-#[test]
-fn what_became_too_large_is_dropped() {
-    let mut pair = Pair::new(1, limited(), [config(65_535), config(65_535)], |client| client.wants_bulk = true);
-    pair.run(2000);
-    let largest = pair.client().connection().max_datagram_size().unwrap();
-    let second: SocketAddr = SECOND.parse().unwrap();
-    pair.world.network().set_both(second, SERVER.parse().unwrap(), limited());
-    let now = pair.world.now();
-    pair.client().connection().migrate(now, second).unwrap();
-    // Before the new path is found to carry more than every path does.
-    let (client, limit) = (pair.client, now + Duration::from_secs(2));
-    pair.world.run_until(limit, |world| world.machine(client).sizes().last().is_some_and(|size| *size < largest));
-    let refused = pair.client().connection().send_datagram(Bytes::from(vec![1; largest]), TOLD).unwrap_err();
-    assert!(matches!(refused.reason, DatagramRefusal::TooLarge { most } if most < largest));
 }
 
 /// Bytes a second that each has of a path which both could fill.

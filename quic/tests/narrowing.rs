@@ -6,8 +6,9 @@ extern crate posthaste_quic as quic;
 mod support;
 
 use base::{Duration, Instant};
-use quic::{CloseReason, Config};
-use sim::{LinkConfig, World};
+use quic::{CloseReason, Config, TransportErrorCode};
+use sim::{LinkConfig, Nat, World};
+use std::net::SocketAddr;
 use support::{Exchange, Pair};
 
 /// Half of a round trip of 40 ms.
@@ -89,8 +90,40 @@ fn r2_many_small_questions_over_a_path_that_narrows() {
     matrix("questions", || vec![Exchange { upload: 700, download: 10 }; 2000]);
 }
 
+/// Its client's port changes as well, again and again: what is known of the size then holds for the next port, and so does what speaks
+/// against it.
+#[test]
+fn r2_transfers_over_a_path_that_narrows_while_the_client_s_port_changes() {
+    let inside = support::CLIENT.parse().expect("an address");
+    let outside = |number: u64| SocketAddr::from(([198, 51, 100, 1], 10_000 + number as u16));
+    let mut slowest = Duration::ZERO;
+    for (size, every, upload) in SIZES.into_iter().flat_map(|size| {
+        [200, 300, 500, 2000].into_iter().flat_map(move |every| [false, true].map(|upload| (size, every, upload)))
+    }) {
+        let exchange = if upload { (1_500_000, 0) } else { (0, 1_500_000) };
+        let exchange = Exchange { upload: exchange.0, download: exchange.1 };
+        let client = Config { keep_alive: Some(Duration::from_secs(1)), ..Config::default() };
+        let mut pair = Pair::with(every, link(), vec![exchange], client, Config::default());
+        pair.world.set_step_limit(100_000_000);
+        let mut nat = Nat::new(inside, outside(0));
+        for number in 1..=100 {
+            nat.rebind(Instant::ZERO + ms(number * every), outside(number));
+        }
+        pair.world.network().add_nat(nat);
+        pair.world.run_until(Instant::ZERO + ms(400), |_| false);
+        pair.set_link(LinkConfig { mtu: size, ..link() });
+        let client = pair.client;
+        pair.world.run_until(Instant::ZERO + ms(100_000), |world| world.machine(client).completed == 1);
+        let (client, time) = (pair.world.machine(pair.client), pair.world.now() - Instant::ZERO);
+        println!("to {size}, another port each {every} ms, upload {upload}: {time:?}");
+        assert_eq!((client.completed, client.closed.len()), (1, 0), "to {size}, each {every} ms, upload {upload}");
+        slowest = slowest.max(time);
+    }
+    assert!(slowest <= BOUND, "{slowest:?}");
+}
+
 /// A path that carries less than QUIC needs, but enough for PINGs and their acknowledgments: nothing else gets through, and a
-/// client that keeps its connection alive does not keep this one.
+/// client that keeps its connection alive does not keep this one. Who gives it up says so, and why.
 #[test]
 fn r2_a_keep_alive_does_not_keep_a_connection_in_which_nothing_is_acknowledged() {
     for exchange in [Exchange { upload: 0, download: 3_000_000 }, Exchange { upload: 3_000_000, download: 0 }] {
@@ -102,7 +135,12 @@ fn r2_a_keep_alive_does_not_keep_a_connection_in_which_nothing_is_acknowledged()
         pair.world.run_for(Duration::from_secs(100));
         for host in [pair.client, pair.server] {
             let closed = &pair.world.machine(host).closed;
-            assert!(matches!(closed[..], [CloseReason::IdleTimeout(_) | CloseReason::StatelessReset]), "{closed:?}");
+            let is_told = match &closed[..] {
+                [CloseReason::Unanswered(_)] => true,
+                [CloseReason::PeerTransport { code, .. }] => *code == TransportErrorCode::NO_VIABLE_PATH,
+                _ => false,
+            };
+            assert!(is_told, "{closed:?}");
         }
     }
 }

@@ -1093,6 +1093,7 @@ fn is_failure(reason: &CloseReason, is_other: bool) -> bool {
         CloseReason::Violation { .. }
         | CloseReason::Tls(_)
         | CloseReason::HandshakeTimeout(_)
+        | CloseReason::Unanswered(_)
         | CloseReason::PacketNumbersExhausted
         | CloseReason::VersionNegotiation { .. } => true,
     }

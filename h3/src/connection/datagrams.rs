@@ -46,7 +46,7 @@ impl Connection {
         while let Some(content) = contents.peek().map(AsRef::as_ref) {
             let sent = if content.len() > most {
                 // One that is too large now may not be later: the path is asked.
-                transport.want_larger_datagrams();
+                transport.want_larger_datagrams(header.as_slice().len() + content.len());
                 Err(DatagramError::TooLarge { most })
             } else {
                 transport.send_datagram([header.as_slice(), content], when_full)

@@ -1,5 +1,6 @@
 //! Datagrams of the application (RFC 9221): taken and given.
 
+use super::sizes::largest_data;
 use super::state::Connection;
 use crate::datagram::{self, DatagramId, DatagramOptions, DatagramRefusal, DatagramStats, Datagrams, RefusedDatagram};
 use crate::turn::Turn;
@@ -33,17 +34,24 @@ impl Connection {
     ) -> Result<DatagramId, DatagramRefusal> {
         // RFC 9221 section 3-1.
         let most = self.max_datagram_size().filter(|_| self.can_send()).ok_or(DatagramRefusal::Unsupported)?;
-        if parts[0].len() + parts[1].len() + NEARLY_FULL > most {
+        let len = parts[0].len() + parts[1].len();
+        if len > most {
+            self.want_larger_datagrams(len);
+        } else if len + NEARLY_FULL > most {
             // A larger packet would be of use: the path is asked whether it carries one.
             self.paths.in_use.mtu.on_full_datagram();
         }
         self.datagrams_mut().push(most, parts, options)
     }
 
-    /// A larger datagram than [`max_datagram_size`](Connection::max_datagram_size) would be of use: the path is asked whether it
-    /// carries one. [`DatagramEvent::LargestChanged`](crate::DatagramEvent::LargestChanged) tells if it does.
-    pub const fn want_larger_datagrams(&mut self) {
-        self.paths.in_use.mtu.on_full_datagram();
+    /// A datagram of `len` bytes, more than [`max_datagram_size`](Connection::max_datagram_size), would be of use: if the peer takes it,
+    /// the path is asked whether it carries one, before it is asked for anything else.
+    /// [`DatagramEvent::LargestChanged`](crate::DatagramEvent::LargestChanged) tells if it does.
+    pub fn want_larger_datagrams(&mut self, len: usize) {
+        if len <= largest_data(self.peer.max_datagram_frame()) {
+            let size = self.size_for_datagram(len);
+            self.paths.in_use.mtu.on_needed(size);
+        }
     }
 
     /// The oldest datagram that was received and not read. Its bytes share memory with others that came with it: who keeps some

@@ -286,8 +286,9 @@ impl Connection {
         if !self.paths.moves.on_move(turn.now, patience) {
             return;
         }
-        let Path { local_id, mtu, .. } = &self.paths.in_use;
-        let mut path = Path::first(elsewhere.four_tuple, *local_id, false, mtu.on_another_path());
+        let Path { local_id, .. } = self.paths.in_use;
+        let mtu = self.paths.in_use.mtu_at(&elsewhere.four_tuple);
+        let mut path = Path::first(elsewhere.four_tuple, local_id, false, mtu);
         path.amplification.on_datagram_received(elsewhere.len);
         // Whoever sends a Handshake packet has our Initial, but it went to the port before.
         path.proved_by_handshake = false;

@@ -30,7 +30,7 @@ impl Connection {
     ) -> OtherPath {
         let (interval, timeout) = self.validation_times();
         let is_client = self.wire.side == Side::Client;
-        let mut path = Path::new(four_tuple, local_id, is_client, self.paths.in_use.mtu.on_another_path());
+        let mut path = Path::new(four_tuple, local_id, is_client, self.paths.in_use.mtu_at(&four_tuple));
         path.validation.start(now, interval, timeout);
         path.spin = Spin::new(self.config.spin_bit, local_id);
         OtherPath {

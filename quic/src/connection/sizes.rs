@@ -37,14 +37,23 @@ impl Connection {
     /// Bytes of data of the largest DATAGRAM frame that fits every packet of full size on the path in use.
     pub(super) fn datagram_room(&self) -> usize {
         let size = self.paths.in_use.mtu.current();
-        let header_len = 1 + self.peer_ids.active().len() + LONGEST_NUMBER;
+        let header_len = self.longest_header();
         let payload = Connection::whole_blocks(size, header_len).saturating_sub(header_len + TAG_LEN);
         payload.saturating_sub(TYPE_LEN)
+    }
+
+    /// The other way round: how large packets are to be for a DATAGRAM frame of so many bytes of data.
+    pub(super) fn size_for_datagram(&self, data: usize) -> usize {
+        self.longest_header() + (TYPE_LEN + data).next_multiple_of(CIPHER_BLOCK) + TAG_LEN
+    }
+
+    fn longest_header(&self) -> usize {
+        1 + self.peer_ids.active().len() + LONGEST_NUMBER
     }
 }
 
 /// Bytes of data of the largest frame with a length that has at most `frame` bytes.
-fn largest_data(frame: usize) -> usize {
+pub(super) fn largest_data(frame: usize) -> usize {
     let len = |data: usize| TYPE_LEN + encoded_len(data as u64) + data;
     // The length of the data may take fewer bytes than that of the frame would.
     let least = frame.saturating_sub(len(frame) - frame);

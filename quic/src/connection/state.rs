@@ -308,6 +308,7 @@ fn cause(reason: &CloseReason, side: Side) -> Cause {
             Cause::Transport { by: side, code }
         }
         CloseReason::IdleTimeout(_) | CloseReason::HandshakeTimeout(_) => Cause::Timeout,
+        CloseReason::Unanswered(_) => Cause::Transport { by: side, code: TransportErrorCode::NO_VIABLE_PATH },
         CloseReason::PacketNumbersExhausted => Cause::PacketNumbersExhausted,
         CloseReason::StatelessReset => Cause::StatelessReset,
         CloseReason::VersionNegotiation { .. } => Cause::VersionMismatch,

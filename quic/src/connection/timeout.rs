@@ -4,7 +4,7 @@ use super::state::Connection;
 use crate::early_data::EarlyData;
 use crate::error::CloseReason;
 use crate::idle::IdleTimeout;
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{CloseFrame, Lifecycle};
 use crate::recovery::Timeout;
 use crate::trace::{Record, Stage, Timer, TimerChange};
 use crate::turn::Turn;
@@ -69,7 +69,8 @@ impl Connection {
     }
 
     /// RFC 9002 s6.2.1: probe timeouts in a row end with the idle timeout. Its own timer does not come while something arrives:
-    /// a peer's PINGs, and our acknowledgments of them, would keep a connection alive in which nothing else gets through.
+    /// a peer's PINGs, and our acknowledgments of them, would keep a connection alive in which nothing else gets through. Such a peer
+    /// is told: what says so is as small as they are.
     fn unanswered_too_long(&self, now: Instant) -> Option<Duration> {
         let since = self.recovery.unanswered_since()?;
         let patience = self.idle.patience(self.recovery.pto(PacketNumberSpace::ApplicationData))?;
@@ -128,7 +129,7 @@ impl Connection {
                 self.stats.probe_timeouts += 1;
                 self.trace_expired(turn.now, Timer::Probe(space));
                 if let Some(after) = self.unanswered_too_long(turn.now) {
-                    return self.end_silently(turn.now, CloseReason::IdleTimeout(after));
+                    return self.close_with(turn.now, CloseFrame::UNANSWERED, CloseReason::Unanswered(after));
                 }
                 self.probe(turn, space, packets);
             }

@@ -1,8 +1,9 @@
 //! How large a datagram may be (RFC 9000 section 14, RFC 8899): found by probes that the peer acknowledges, never from
 //! ICMP messages, which any host can forge.
 //!
-//! The ceiling is tried first, since most paths carry it; after that the interval is halved. Probes are packets of their
-//! own whose loss says nothing about congestion (RFC 9000 section 14.4).
+//! The ceiling is tried first, since most paths carry it; after that the interval is halved. Only a size that somebody cannot do
+//! without is tried before it: a datagram of the application cannot be cut, and a tunnel in which QUIC runs carries nothing at all
+//! before 1200 bytes fit in one. Probes are packets of their own whose loss says nothing about congestion (RFC 9000 section 14.4).
 //!
 //! A connection that never fills a datagram has no use for larger ones: it is not searched for, and its first packets after
 //! the handshake are no probes.
@@ -21,6 +22,8 @@ const MAX_PROBES: u8 = 3;
 const MIN_GAIN: u16 = 16;
 /// RFC 8899 s5.1.1, PMTU_RAISE_TIMER: how long until a larger size is tried again.
 const RAISE_AFTER: Duration = Duration::from_secs(600);
+/// The same while somebody cannot send what he has: all probes of a size may have been lost for another reason.
+const NEEDED_AGAIN: Duration = Duration::from_secs(30);
 /// In so many loss events in a row, with nothing large acknowledged between, large packets were lost: then the path has
 /// become narrower.
 const BLACK_HOLE_EVENTS: u8 = 3;
@@ -37,7 +40,10 @@ pub(crate) struct MtuDiscovery {
     probe_in_flight: bool,
     /// There was more to send than a datagram took.
     wanted: bool,
-    raise_at: Option<Instant>,
+    /// The size of a datagram that somebody could not send; of use while it is larger than the current one.
+    needed: u16,
+    /// When the search ended below the ceiling.
+    concluded_at: Option<Instant>,
     loss_events: u8,
     last_loss_event: Option<Instant>,
 }
@@ -54,15 +60,29 @@ impl MtuDiscovery {
             candidate: (ceiling > LEAST).then_some((ceiling, 0)),
             probe_in_flight: false,
             wanted: false,
-            raise_at: None,
+            needed: 0,
+            concluded_at: None,
             loss_events: 0,
             last_loss_event: None,
         }
     }
 
-    /// The search on another path: nothing is known about it but what both ends are willing to send.
+    /// The search on another path: nothing is known about it but what both ends are willing to send, and what they need. What the path
+    /// before carried is likely.
     pub(crate) fn on_another_path(&self) -> MtuDiscovery {
-        MtuDiscovery::new(usize::from(self.ceiling))
+        let mut discovery = MtuDiscovery { needed: self.needed, ..MtuDiscovery::new(usize::from(self.ceiling)) };
+        let likely = if self.current > LEAST { self.current } else { self.needed };
+        if likely > LEAST && likely <= self.ceiling {
+            discovery.candidate = Some((likely, 0));
+        }
+        discovery
+    }
+
+    /// The search between the same hosts from another port: what is known of the size stays true, and should it not, the black hole is
+    /// found.
+    /// RFC 9000 section 14.2-6.
+    pub(crate) fn on_another_port(&self) -> MtuDiscovery {
+        MtuDiscovery { probe_in_flight: false, ..self.clone() }
     }
 
     /// Bytes of the largest datagram known to arrive.
@@ -100,15 +120,31 @@ impl MtuDiscovery {
         self.wanted = true;
     }
 
+    /// Something cannot be sent that takes a datagram of `size` bytes: if that is possible, it is tried before anything else. Whoever
+    /// needs another size meanwhile waits for what comes of it.
+    pub(crate) fn on_needed(&mut self, size: usize) {
+        self.wanted = true;
+        let size = narrow(size);
+        let is_under_way = self.candidate.is_some_and(|(candidate, _)| candidate == self.needed);
+        if size <= self.current || size > self.ceiling || is_under_way {
+            return;
+        }
+        self.needed = size;
+        if size <= self.high {
+            self.candidate = Some((size, 0));
+            self.probe_in_flight = false;
+        }
+    }
+
     /// The size of a probe to send now, if one is due.
     pub(crate) fn probe_size(&mut self, now: Instant) -> Option<usize> {
         if !self.wanted {
             return None;
         }
-        if self.raise_at.is_some_and(|raise_at| now >= raise_at) {
-            self.raise_at = None;
+        if self.raise_at().is_some_and(|raise_at| now >= raise_at) {
+            self.concluded_at = None;
             self.high = self.ceiling;
-            self.candidate = (self.high >= self.current.saturating_add(MIN_GAIN)).then_some((self.high, 0));
+            self.candidate = if self.is_needed() { Some((self.needed, 0)) } else { self.next_candidate() };
         }
         let (size, _) = self.candidate?;
         (!self.probe_in_flight).then_some(usize::from(size))
@@ -160,14 +196,20 @@ impl MtuDiscovery {
         self.candidate = self.next_candidate();
         if self.candidate.is_none() {
             // Whether the next search is of use shows by then.
-            self.wanted = false;
-            self.raise_at = (self.current < self.ceiling).then_some(now + RAISE_AFTER);
+            (self.wanted, self.needed) = (false, 0);
+            self.concluded_at = (self.current < self.ceiling).then_some(now);
         }
+    }
+
+    const fn is_needed(&self) -> bool {
+        self.needed > self.current
     }
 
     fn next_candidate(&self) -> Option<(u16, u8)> {
         let gap = self.high.saturating_sub(self.current);
-        (gap >= MIN_GAIN).then_some((self.current + gap.div_ceil(2), 0))
+        // While nothing speaks against the ceiling, it is as likely as at first.
+        let step = if self.high == self.ceiling { gap } else { gap.div_ceil(2) };
+        (gap >= MIN_GAIN).then_some((self.current + step, 0))
     }
 
     /// A packet in a datagram of `size` bytes that was no probe was acknowledged.
@@ -196,13 +238,17 @@ impl MtuDiscovery {
         self.current = LEAST;
         self.loss_events = 0;
         self.probe_in_flight = false;
-        self.raise_at = None;
+        self.concluded_at = None;
         true
     }
 
     /// When a larger size is tried again.
-    pub(crate) const fn deadline(&self) -> Option<Instant> {
-        if self.wanted { self.raise_at } else { None }
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        if self.wanted { self.raise_at() } else { None }
+    }
+
+    fn raise_at(&self) -> Option<Instant> {
+        self.concluded_at.map(|at| at + if self.is_needed() { NEEDED_AGAIN } else { RAISE_AFTER })
     }
 }
 
@@ -341,6 +387,72 @@ mod tests {
         assert_eq!((discovery.current(), discovery.probe_size(NOW)), (1452, None));
         discovery.limit_ceiling(1300);
         assert_eq!(discovery.current(), 1300);
+    }
+
+    /// What cannot be cut is tried before the ceiling and before half the way to it.
+    #[test]
+    fn what_somebody_needs_is_tried_first() {
+        let mut discovery = MtuDiscovery::new(1452);
+        discovery.on_full_datagram();
+        assert_eq!(discovery.probe_size(NOW), Some(1452));
+        discovery.on_probe_sent();
+        discovery.on_needed(1233);
+        assert_eq!(discovery.probe_size(NOW), Some(1233));
+        discovery.on_probe_sent();
+        for other in [1100, 1200, 1233, 1250, 1453] {
+            discovery.on_needed(other);
+            assert_eq!(discovery.probe_size(NOW), None, "one at a time, whatever others need: {other}");
+        }
+        discovery.on_probe_lost(NOW, 1452);
+        assert_eq!(discovery.probe_size(NOW), None, "that is another one's");
+        discovery.on_probe_acked(NOW, 1233);
+        assert_eq!(
+            (discovery.current(), discovery.probe_size(NOW)),
+            (1233, Some(1452)),
+            "nothing speaks against the ceiling"
+        );
+        assert_eq!(search(&mut discovery, NOW, 1300), 11);
+        assert!(discovery.current() > 1284 && discovery.current() <= 1300);
+    }
+
+    /// All probes of a size may have been lost for another reason, and without it somebody can send nothing.
+    #[test]
+    fn what_somebody_still_needs_is_tried_again_soon() {
+        let mut discovery = MtuDiscovery::new(1452);
+        discovery.on_needed(1233);
+        search(&mut discovery, NOW, 1200);
+        assert_eq!((discovery.current(), discovery.deadline()), (1200, None), "nobody asks");
+        discovery.on_full_datagram();
+        assert_eq!(discovery.deadline(), Some(NOW + RAISE_AFTER));
+        discovery.on_needed(1233);
+        let again = NOW + NEEDED_AGAIN;
+        assert_eq!((discovery.deadline(), discovery.probe_size(NOW)), (Some(again), None));
+        assert_eq!(discovery.probe_size(again), Some(1233));
+        assert_eq!(search(&mut discovery, again, 1452), 2);
+        assert_eq!((discovery.current(), discovery.deadline()), (1452, None));
+    }
+
+    /// RFC 9000 section 14.2-6.
+    #[test]
+    fn what_is_known_of_a_path_stays_true_at_another_port_and_is_likely_elsewhere() {
+        let mut discovery = MtuDiscovery::new(1452);
+        search(&mut discovery, NOW, 1300);
+        let found = discovery.current();
+        assert!(!discovery.on_unanswered(NOW, found));
+        let mut port = discovery.on_another_port();
+        assert_eq!(port.current(), found);
+        // What was not answered there counts here.
+        assert!(!port.on_unanswered(NOW + Duration::from_secs(1), found));
+        assert!(port.on_unanswered(NOW + Duration::from_secs(2), found));
+        let mut host = discovery.on_another_path();
+        host.on_full_datagram();
+        assert_eq!((host.current(), host.probe_size(NOW)), (1200, Some(found)));
+        // A black hole there leaves nothing but what is needed.
+        let mut host = port.on_another_path();
+        host.on_full_datagram();
+        assert_eq!((port.current(), host.probe_size(NOW)), (1200, Some(1452)));
+        port.on_needed(1233);
+        assert_eq!(port.on_another_path().candidate, Some((1233, 0)));
     }
 
     #[test]

@@ -107,6 +107,11 @@ impl Path {
             && self.four_tuple.remote.port() != other.remote.port()
     }
 
+    /// What is known here of the size of datagrams between these addresses.
+    pub(crate) fn mtu_at(&self, four_tuple: &FourTuple) -> MtuDiscovery {
+        if self.differs_by_port_only(four_tuple) { self.mtu.on_another_port() } else { self.mtu.on_another_path() }
+    }
+
     /// How large the next datagram may be: as large as the path carries, or half of what the amplification limit leaves if
     /// that is less than full size. The other half is for asking again, should a challenge get lost.
     pub(crate) fn datagram_size(&self) -> usize {
