@@ -13,6 +13,7 @@ use crate::proxy::arrivals::Arrivals;
 use crate::proxy::idle::{Idle, first};
 use crate::proxy::target::path_of;
 use crate::proxy::tcp;
+use crate::proxy::udp::SMALLEST_OF_QUIC;
 use crate::url::Url;
 use base::{Ecn, FourTuple, Transmit};
 use http::RequestHead;
@@ -23,8 +24,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Bytes of the smallest datagram that every path of QUIC carries (RFC 9000 section 14): what has to go through the proxy in one piece.
-const SMALLEST: usize = 1200;
 /// How long the path to the proxy has to be found to carry such datagrams: a few round trips.
 const SIZE_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a way may be without use: longer than a connection lives on which nothing is sent.
@@ -99,12 +98,12 @@ impl Way {
     async fn open_udp(&self, host: &str, port: u16) -> Result<SocketAddr, Error> {
         let tunnel = self.asking.clone().connect_udp(host, port).await?;
         let (reader, writer) = tunnel.split();
-        let fits = self.handle.timeout(SIZE_PATIENCE, writer.carries(SMALLEST)).await;
+        let fits = self.handle.timeout(SIZE_PATIENCE, writer.carries(SMALLEST_OF_QUIC)).await;
         if let Ok(carries) = fits {
             carries?;
         } else {
             let most = writer.max_size().unwrap_or(0);
-            let words = format!("the path there carries datagrams of {most} bytes, and QUIC needs {SMALLEST}");
+            let words = format!("the path there carries datagrams of {most} bytes, and QUIC needs {SMALLEST_OF_QUIC}");
             return Err(Error::Message(words));
         }
         let options = UdpOptions { marks: false, ..UdpOptions::default() };

@@ -307,6 +307,14 @@ impl Exchange {
         self.record.door.max_datagram()
     }
 
+    /// The path is asked whether it carries a datagram of `wanted` bytes, unless it is known to.
+    pub(crate) fn want_datagrams(&self, wanted: usize) {
+        if self.record.door.max_datagram().is_ok_and(|most| most < wanted) {
+            // It is refused, and that is what asks for more.
+            let _ = self.record.door.send_datagram(&vec![0; wanted]);
+        }
+    }
+
     /// Waits until a datagram of `wanted` bytes can be sent, as far as its size goes. The path is asked whether it carries one.
     pub(crate) fn poll_datagram_size(&self, wanted: usize, context: &Context<'_>) -> Poll<Result<(), Error>> {
         self.mailbox().set_writer(context);
@@ -318,8 +326,7 @@ impl Exchange {
             Ok(_) | Err(_) => match self.mailbox().ending() {
                 Some(ending) => Poll::Ready(Err(self.error(&ending))),
                 None => {
-                    // It is refused, and that is what asks for more.
-                    let _ = self.record.door.send_datagram(&vec![0; wanted]);
+                    self.want_datagrams(wanted);
                     Poll::Pending
                 }
             },

@@ -116,6 +116,11 @@ impl DatagramWriter {
         }
     }
 
+    /// Datagrams of `wanted` bytes will be sent: whether the path carries them is found out from now on.
+    pub(crate) fn expects(&self, wanted: usize) {
+        self.writer.exchange().want_datagrams(wanted);
+    }
+
     /// Waits until datagrams of `wanted` bytes can be sent: the path is asked for larger ones while it is used.
     pub(crate) async fn carries(&self, wanted: usize) -> Result<(), Error> {
         poll_fn(|context| self.writer.exchange().poll_datagram_size(wanted, context)).await

@@ -14,6 +14,8 @@ use std::net::SocketAddr;
 
 /// Datagrams that carry what a UDP datagram holds have this context (RFC 9298 section 4).
 const UDP_PAYLOAD: u8 = 0;
+/// Bytes of the smallest datagram that every path of QUIC carries (RFC 9000 section 14): what has to go through a tunnel in one piece.
+pub(crate) const SMALLEST_OF_QUIC: usize = 1200;
 /// Bytes of the longest UDP payload (RFC 9298 section 5).
 const MAX_PAYLOAD: usize = 65_527;
 
@@ -57,6 +59,9 @@ pub(super) async fn relay(
     idle: &Idle,
 ) -> Result<(), Error> {
     let (reader, mut writer) = tunnel.datagrams()?;
+    // Most tunnels are for QUIC. What its server says first finds the path to the client ready for it, or it would take what is too
+    // large for congestion, and be slow for long.
+    writer.expects(1 + SMALLEST_OF_QUIC);
     let both = first(up(reader, socket, target, idle), down(&mut writer, socket, target, idle));
     match idle.limit(both).await {
         Ok(()) => writer.finish(),

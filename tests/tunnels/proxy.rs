@@ -146,6 +146,37 @@ fn datagrams_to_udp_and_back_beside_the_stream_or_on_it() -> Result<(), Error> {
     Ok(())
 }
 
+/// What the server of a tunnelled connection says first is as large as QUIC's datagrams must be at least, and the path from the proxy to
+/// the client is known to carry it by then.
+#[test]
+fn the_first_datagrams_of_quic_s_least_size_are_not_dropped() -> Result<(), Error> {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let target = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut room = [0; 2000];
+        while let Ok((count, from)) = socket.recv_from(&mut room) {
+            match &room[..count] {
+                b"all" => (0..10).for_each(|number| assert_eq!(socket.send_to(&[number; 1200], from).unwrap(), 1200)),
+                other => assert_eq!(socket.send_to(other, from).unwrap(), count),
+            }
+        }
+    });
+    let limits = ProxyLimits::default();
+    with_proxy("delay=20", BOTH, targets(&[target]), limits, async |client, url, handle| {
+        let (mut reader, mut writer) = client.connect_udp(&url, "127.0.0.1", target.port()).await?.split();
+        // A round trip, as the one after which the client of a connection within has found its own direction ready.
+        writer.send(b"ready").await?;
+        assert_eq!(reader.receive().await?.unwrap()[..], b"ready"[..]);
+        writer.send(b"all").await?;
+        for number in 0..10 {
+            let payload = handle.timeout(Duration::from_secs(10), reader.receive()).await.expect("it was dropped")?;
+            assert_eq!(payload.unwrap()[..], [number; 1200]);
+        }
+        writer.finish()
+    })
+}
+
 /// A target that is not allowed is not even connected to, whatever its client has sent ahead.
 #[test]
 fn x8_nothing_goes_to_a_target_before_it_is_accepted() -> Result<(), Error> {

@@ -1,12 +1,14 @@
 //! How much a packet of full size carries, and so how large a datagram of the application may be.
 
 use super::state::Connection;
-use crate::config::MIN_DATAGRAM_SIZE;
 use base::varint::encoded_len;
 use crypto::aead::TAG_LEN;
 
 /// Bytes that the ciphers of TLS 1.3 work on at a time: 16 in AES, and Poly1305.
 const CIPHER_BLOCK: usize = 16;
+/// On paths that carry no more than this each byte may be needed: with the 1280 bytes that IPv6 asks of every link, 1232 are left for a
+/// tunnel with packets of 1200 in it.
+const NARROW_PATH: usize = 1280;
 
 /// Bytes of the longest packet number in a header.
 const LONGEST_NUMBER: usize = 4;
@@ -22,11 +24,13 @@ impl Connection {
         (frame >= 2).then(|| largest_data(frame).min(self.datagram_room()))
     }
 
-    /// As much of `size` bytes, behind a header of so many, as is whole blocks of the cipher.
+    /// As much of `size` bytes, behind a header of so many, as is whole blocks of the cipher; all of it on a narrow path.
     pub(super) fn whole_blocks(size: usize, header_len: usize) -> usize {
+        if size <= NARROW_PATH {
+            return size;
+        }
         let sealed = size.saturating_sub(header_len + TAG_LEN);
-        // RFC 9000 s14.1: never below what a datagram with an Initial packet has.
-        (size - sealed % CIPHER_BLOCK).max(MIN_DATAGRAM_SIZE.min(size))
+        size - sealed % CIPHER_BLOCK
     }
 
     /// Whether there is something to tell of datagrams.
@@ -44,7 +48,11 @@ impl Connection {
 
     /// The other way round: how large packets are to be for a DATAGRAM frame of so many bytes of data.
     pub(super) fn size_for_datagram(&self, data: usize) -> usize {
-        self.longest_header() + (TYPE_LEN + data).next_multiple_of(CIPHER_BLOCK) + TAG_LEN
+        let around = self.longest_header() + TAG_LEN;
+        match around + TYPE_LEN + data {
+            size if size <= NARROW_PATH => size,
+            _ => around + (TYPE_LEN + data).next_multiple_of(CIPHER_BLOCK),
+        }
     }
 
     fn longest_header(&self) -> usize {

@@ -24,7 +24,7 @@ const MIN_GAIN: u16 = 16;
 const RAISE_AFTER: Duration = Duration::from_secs(600);
 /// The same while somebody cannot send what he has: all probes of a size may have been lost for another reason.
 const NEEDED_AGAIN: Duration = Duration::from_secs(30);
-/// In so many loss events in a row, with nothing large acknowledged between, large packets were lost: then the path has
+/// In so many loss events in a row, with nothing as large acknowledged between, large packets were lost: then the path has
 /// become narrower.
 const BLACK_HOLE_EVENTS: u8 = 3;
 
@@ -46,6 +46,9 @@ pub(crate) struct MtuDiscovery {
     concluded_at: Option<Instant>,
     loss_events: u8,
     last_loss_event: Option<Instant>,
+    /// The smallest size that explains these events, and the largest that was acknowledged since the first of them.
+    suspect: u16,
+    passed: u16,
 }
 
 impl MtuDiscovery {
@@ -64,6 +67,8 @@ impl MtuDiscovery {
             concluded_at: None,
             loss_events: 0,
             last_loss_event: None,
+            suspect: 0,
+            passed: LEAST,
         }
     }
 
@@ -214,32 +219,55 @@ impl MtuDiscovery {
 
     /// A packet in a datagram of `size` bytes that was no probe was acknowledged.
     #[inline]
-    pub(crate) const fn on_packet_acked(&mut self, size: usize) {
-        if size > MIN_SIZE {
+    pub(crate) fn on_packet_acked(&mut self, size: usize) {
+        if self.loss_events == 0 || size <= MIN_SIZE {
+            return;
+        }
+        if size >= usize::from(self.suspect) {
             self.loss_events = 0;
+        } else {
+            self.passed = self.passed.max(narrow(size));
         }
     }
 
     /// A packet in a datagram of `size` bytes that was no probe was lost, or nobody has answered it although the probe timer
-    /// expired. What is found at the same moment is one event. True if the path has become narrower: the size is 1200 again.
+    /// expired. What is found at the same moment is one event. True if the path has become narrower: the size is what still passed,
+    /// or 1200.
     pub(crate) fn on_unanswered(&mut self, now: Instant, size: usize) -> bool {
         if size <= MIN_SIZE || size > self.current() || self.last_loss_event == Some(now) {
             return false;
         }
+        let size = narrow(size);
+        if self.loss_events == 0 {
+            (self.suspect, self.passed) = (size, LEAST);
+        } else if size <= self.passed {
+            // What has passed meanwhile was lost for something else than its size.
+            return false;
+        }
+        self.suspect = self.suspect.min(size);
         self.last_loss_event = Some(now);
         self.loss_events += 1;
         if self.loss_events < BLACK_HOLE_EVENTS {
             return false;
         }
-        // RFC 8899 section 4.3: a black hole. The search begins anew, and with what no longer arrives: perhaps nothing did
-        // for a while, whatever its size.
-        self.high = self.current;
-        self.candidate = Some((self.current, 0));
-        self.current = LEAST;
+        self.on_black_hole(now);
+        true
+    }
+
+    /// RFC 8899 section 4.3: the search begins anew.
+    fn on_black_hole(&mut self, now: Instant) {
         self.loss_events = 0;
         self.probe_in_flight = false;
         self.concluded_at = None;
-        true
+        if self.passed > LEAST {
+            (self.current, self.high) = (self.passed, self.suspect - 1);
+            self.advance(now);
+        } else {
+            // With what no longer arrives: perhaps nothing did for a while, whatever its size.
+            self.high = self.current;
+            self.candidate = Some((self.current, 0));
+            self.current = LEAST;
+        }
     }
 
     /// When a larger size is tried again.
@@ -337,6 +365,31 @@ mod tests {
         assert_eq!(discovery.current(), 1200);
         search(&mut discovery, at(6), 1300);
         assert!(discovery.current() > 1280 && discovery.current() <= 1300);
+    }
+
+    /// Datagrams have the sizes that their senders gave them: those that are not too large go on arriving.
+    #[test]
+    fn losing_only_what_is_larger_than_what_arrives_is_a_black_hole() {
+        let mut discovery = MtuDiscovery::new(1452);
+        search(&mut discovery, NOW, 1452);
+        let at = |event: u64| NOW + Duration::from_millis(event);
+        for event in 0..2 {
+            assert!(!discovery.on_unanswered(at(3 * event), 1452 - event as usize * 40));
+            discovery.on_packet_acked(1289);
+            discovery.on_packet_acked(1250);
+            assert!(!discovery.on_unanswered(at(3 * event + 1), 1289), "such have arrived");
+        }
+        assert!(discovery.on_unanswered(at(9), 1452));
+        assert_eq!(discovery.current(), 1289, "what is known to arrive");
+        search(&mut discovery, at(10), 1350);
+        assert!(discovery.current() > 1334 && discovery.current() <= 1350);
+        // What is as large as something that was lost, and arrives, says that size was not the reason.
+        let found = discovery.current();
+        for event in 10..20 {
+            assert!(!discovery.on_unanswered(at(event), found));
+            discovery.on_packet_acked(found - 1);
+            discovery.on_packet_acked(found);
+        }
     }
 
     /// Nothing that is large is answered, and nothing is lost either, as nothing else is answered.

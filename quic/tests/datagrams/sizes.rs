@@ -100,6 +100,22 @@ fn tunnelled(moves_every: u64, same_host: bool) -> usize {
     pair.client().read.iter().filter(|datagram| datagram.len() == TUNNELLED).count()
 }
 
+/// With the 1280 bytes that IPv6 asks of every link, a tunnel with QUIC in it just goes through.
+#[test]
+fn a_tunnel_goes_through_the_narrowest_path_of_ipv6() {
+    let narrow = LinkConfig { mtu: 1280 - 40 - 8, ..link() };
+    let mut pair = Pair::new(1, narrow, [config(65_535), config(65_535)], |_| {});
+    pair.run(1000);
+    let most = pair.client().connection().max_datagram_size().unwrap();
+    assert!(most < TUNNELLED);
+    let refused = pair.client().connection().send_datagram(Bytes::from(vec![1; TUNNELLED]), TOLD).unwrap_err();
+    assert_eq!(refused.reason, DatagramRefusal::TooLarge { most });
+    pair.run(100);
+    let id = pair.client().connection().send_datagram(Bytes::from(vec![1; TUNNELLED]), TOLD).unwrap();
+    pair.run(100);
+    assert_eq!(pair.client().fates()[&id], [DatagramEvent::Acknowledged(id)]);
+}
+
 /// Datagrams are not sent again, so nothing that is lost for its size is found out by sending it smaller.
 #[test]
 fn a_tunnel_goes_on_over_a_path_that_narrows_and_whose_client_moves() {
