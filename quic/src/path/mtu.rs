@@ -85,7 +85,7 @@ impl MtuDiscovery {
 
     /// The search between the same hosts from another port: what is known of the size stays true, and should it not, the black hole is
     /// found.
-    /// RFC 9000 section 14.2-6.
+    /// RFC 9000 section 14.2.
     pub(crate) fn on_another_port(&self) -> MtuDiscovery {
         MtuDiscovery { probe_in_flight: false, ..self.clone() }
     }
@@ -485,7 +485,7 @@ mod tests {
         assert_eq!((discovery.current(), discovery.deadline()), (1452, None));
     }
 
-    /// RFC 9000 section 14.2-6.
+    /// RFC 9000 section 14.2.
     #[test]
     fn what_is_known_of_a_path_stays_true_at_another_port_and_is_likely_elsewhere() {
         let mut discovery = MtuDiscovery::new(1452);
