@@ -3,7 +3,7 @@
 mod table;
 
 use alloc::vec::Vec;
-use table::{CODES, END_OF_STRING, LENGTHS, LONGEST, SHORT, SYMBOLS};
+use table::{CODES, END_OF_STRING, LENGTHS, LONGEST, SHORT, SHORTEST, SYMBOLS};
 
 /// Why a string is no Huffman code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,38 +42,65 @@ pub fn encode(text: &[u8], out: &mut Vec<u8>) {
 
 /// Appends what `coded` stands for, at most `max_len` bytes of it.
 pub fn decode(coded: &[u8], out: &mut Vec<u8>, max_len: usize) -> Result<(), HuffmanError> {
-    let limit = out.len().saturating_add(max_len);
+    let start = out.len();
+    // Room for as many symbols as there can be, so that none has to ask for it.
+    let most = (coded.len().saturating_mul(8) / SHORTEST).min(max_len);
+    out.resize(start.saturating_add(most), 0);
+    let decoded = decode_to(coded, out.split_at_mut(start).1);
+    // Nothing is appended of what is no code.
+    out.truncate(start + decoded.unwrap_or(0));
+    decoded.map(drop)
+}
+
+/// Writes what `coded` stands for to the front of `room`: how many bytes.
+fn decode_to(coded: &[u8], room: &mut [u8]) -> Result<usize, HuffmanError> {
+    let len = room.len();
+    let mut places = room.iter_mut();
     let mut input = coded;
     // The bits not used yet, at the top.
     let mut waiting = 0u64;
     let mut bits = 0u32;
     loop {
-        // No code is longer than what is there afterwards, unless the input ends.
-        if bits < 32 {
-            (waiting, bits) = refill(&mut input, waiting, bits);
+        (waiting, bits) = refill(&mut input, waiting, bits);
+        // Most text is short codes, and where eight bits are left there is all of one.
+        while bits >= 8
+            && let Some(&(symbol, length)) = SHORT.get((waiting >> 56) as usize)
+            && length > 0
+        {
+            *places.next().ok_or(HuffmanError::TooLong)? = symbol;
+            waiting <<= length;
+            bits -= u32::from(length);
+        }
+        if bits < 8 && !input.is_empty() {
+            continue;
         }
         let (symbol, length) = match SHORT.get((waiting >> 56) as usize) {
             Some(&(symbol, length)) if length > 0 => (u16::from(symbol), u32::from(length)),
-            _ => long_code((waiting >> 32) as u32),
+            // No code is longer than what is there then, unless the input ends.
+            _ => {
+                (waiting, bits) = refill(&mut input, waiting, bits);
+                long_code((waiting >> 32) as u32)
+            }
         };
         if length > bits {
-            return check_padding(waiting, bits);
+            check_padding(waiting, bits)?;
+            return Ok(len - places.len());
         }
         if symbol == END_OF_STRING {
             return Err(HuffmanError::Invalid);
         }
-        if out.len() >= limit {
-            return Err(HuffmanError::TooLong);
-        }
-        out.push(symbol as u8);
+        *places.next().ok_or(HuffmanError::TooLong)? = symbol as u8;
         waiting <<= length;
         bits -= length;
     }
 }
 
-/// Puts up to 32 bits of `input` behind the first `bits` of `waiting`, which are fewer than 32.
+/// Puts up to 32 bits of `input` behind the first `bits` of `waiting`, if these are fewer than 32.
 #[inline]
 fn refill(input: &mut &[u8], mut waiting: u64, mut bits: u32) -> (u64, u32) {
+    if bits >= 32 {
+        return (waiting, bits);
+    }
     if let Some((four, rest)) = input.split_first_chunk::<4>() {
         *input = rest;
         return (waiting | u64::from(u32::from_be_bytes(*four)) << (32 - bits), bits + 32);

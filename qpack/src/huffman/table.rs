@@ -267,6 +267,19 @@ pub(super) const END_OF_STRING: u16 = 256;
 /// The longest code, in bits.
 pub(super) const LONGEST: usize = 30;
 
+/// The shortest code, in bits.
+pub(super) const SHORTEST: usize = {
+    let (mut symbol, mut shortest) = (0, LONGEST);
+    while symbol < CODES.len() {
+        let length = CODES[symbol].1 as usize;
+        if length < shortest {
+            shortest = length;
+        }
+        symbol += 1;
+    }
+    shortest
+};
+
 /// By the next eight bits: the symbol and its length where the code has at most eight bits, else length 0. Codes of five
 /// to eight bits are nearly all that occurs in practice.
 pub(super) const SHORT: [(u8, u8); 256] = {

@@ -84,5 +84,26 @@ fn the_limit_holds_exactly() {
     assert_eq!(out.len(), 12);
     let mut out = alloc::vec![1, 2];
     assert_eq!(decode(&coded, &mut out, 9), Err(HuffmanError::TooLong));
-    assert_eq!(out.len(), 11);
+    assert_eq!(out, [1, 2], "nothing is appended of what is too long");
+}
+
+/// Short codes are read without a look at what is left: where they begin and end in the input makes no difference.
+#[test]
+fn short_and_long_codes_follow_each_other_in_any_order() {
+    let symbols = [b'0', b'a', b'&', b'#', b'\\', 0, 10, 255, b'X', b'/'];
+    for length in 0..40 {
+        for step in 1..symbols.len() {
+            let text: Vec<u8> = (0..length).map(|at| symbols[at * step % symbols.len()]).collect();
+            let (mut coded, mut out) = (Vec::new(), alloc::vec![9]);
+            encode(&text, &mut coded);
+            assert_eq!(decode(&coded, &mut out, length), Ok(()));
+            assert_eq!(out[1..], text);
+            if length > 0 {
+                assert_eq!(decode(&coded, &mut out, length - 1), Err(HuffmanError::TooLong), "{text:?}");
+                // Without its last byte it is cut in a code, or in padding that is then all of a shorter text.
+                let cut = decoded(&coded[..coded.len() - 1]);
+                assert!(cut.is_err() || text.starts_with(&cut.unwrap()), "{text:?}");
+            }
+        }
+    }
 }
