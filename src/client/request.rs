@@ -13,7 +13,7 @@ use crate::exchange::writer::BodyWriter;
 use crate::url::Url;
 use base::{Bytes, Instant, Random};
 use http::exchange::Reason;
-use http::{Fields, Method, Priority, RequestHead, Status, capsule};
+use http::{Fields, Method, Priority, RequestHead, ResponseHead, Status, capsule};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io::Read;
@@ -397,12 +397,19 @@ impl Sending<'_> {
         if self.opener.alternatives.is_none() || status == Status::MISDIRECTED_REQUEST {
             return;
         }
-        let Origin { host, port, .. } = &self.parts.origin;
-        let now = runtime::clock::unix_seconds();
         pending.look_at_head(|head| {
-            let age = head.fields.first_integer("age").unwrap_or(0);
-            self.learn(|known| known.learn((host, *port), head.fields.all("alt-svc"), age, now));
+            if head.fields.contains("alt-svc") {
+                self.learn_alternatives(head);
+            }
         });
+    }
+
+    #[inline(never)]
+    fn learn_alternatives(&self, head: &ResponseHead) {
+        let Origin { host, port, .. } = &self.parts.origin;
+        let age = head.fields.first_integer("age").unwrap_or(0);
+        let now = runtime::clock::unix_seconds();
+        self.learn(|known| known.learn((host, *port), head.fields.all("alt-svc"), age, now));
     }
 }
 
