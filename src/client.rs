@@ -227,6 +227,25 @@ impl Client {
     /// The authority or the protocol's name cannot be used; the server is not reached, is not believed, or does not speak the protocol
     /// ([`Error::NotSpoken`]).
     pub async fn open_session(&self, protocol: &str, authority: &str) -> Result<Session, Error> {
+        self.session(protocol, authority, false).await
+    }
+
+    /// The same; and where there is a ticket of an earlier session by this protocol, the session is there at once, and what is sent goes as
+    /// early data (0-RTT) as long as [`Session::is_early`] says so: it may be sent again by whoever records it, and if tickets or their keys
+    /// are stolen be read (RFC 9001 section 9.2). What the server does not take is sent again when the handshake is
+    /// complete. Such a session is one with the first address of the name, and ends if that stays silent.
+    ///
+    /// # Errors
+    /// As for [`Client::open_session`], as far as it shows before the handshake; later errors are the session's.
+    pub async fn dangerous_open_session_with_early_data_that_may_be_replayed(
+        &self,
+        protocol: &str,
+        authority: &str,
+    ) -> Result<Session, Error> {
+        self.session(protocol, authority, true).await
+    }
+
+    async fn session(&self, protocol: &str, authority: &str, early: bool) -> Result<Session, Error> {
         protocol::check(protocol)?;
         let at = Authority::from_bytes(authority.as_bytes()).ok();
         let Some((at, port)) = at.as_ref().and_then(|at| Some((at, at.port()?))) else {
@@ -234,7 +253,7 @@ impl Client {
         };
         let host = at.host().strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(at.host());
         match &self.sessions {
-            Some(dialer) => dialer.open(protocol, host, port).await,
+            Some(dialer) => dialer.open(protocol, (host, port), early).await,
             None => Err(Error::Message("this client has no way to sessions without HTTP".into())),
         }
     }

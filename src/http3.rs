@@ -5,6 +5,7 @@ pub(crate) mod door;
 mod ebb;
 mod known;
 pub(crate) mod link;
+pub(crate) mod new_session;
 pub(crate) mod raw_session;
 pub(crate) mod relocation;
 pub(crate) mod session_line;

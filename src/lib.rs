@@ -71,8 +71,8 @@ pub use ::runtime::{Executor, ExecutorOptions, Handle, UdpOptions};
 pub use ::rustls_pki_types::CertificateDer;
 pub use ::tls::{
     ByName, CertificateWanted, CertifiedKey, CertifiedKeyError, ClientAuthentication, ClientResolver, ClientVerifier,
-    ClientWishes, KeyLog, PeerIdentity, PresentedByClient, PresentedByServer, Resolver, Selected, ServerVerifier,
-    SignatureWishes, Ticket, TicketOrigin, TicketStore,
+    ClientWishes, EarlyData, KeyLog, PeerIdentity, PresentedByClient, PresentedByServer, Resolver, Selected,
+    ServerVerifier, SignatureWishes, Ticket, TicketOrigin, TicketStore,
 };
 pub use ::websocket::{
     Close as WebSocketClose, CloseCode, Closing as WebSocketClosing, Config as WebSocketConfig,

@@ -250,6 +250,35 @@ fn h18_a_server_that_is_interrupted_ends_soon_and_well() {
     let _ = tail.wait();
 }
 
+/// It says how many events nobody has, though it was told to end.
+#[test]
+fn who_interrupts_a_publisher_learns_what_is_not_stored() {
+    let folder = folder();
+    let serving = Serving::start(&folder, "127.0.0.1:0", &["--in-memory"]);
+    let mut inject = serving
+        .client("both", &["inject", &serving.url, "orders", "--timeout", "0.1"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = inject.stdin.take().unwrap();
+    let mut lines = BufReader::new(inject.stdout.take().unwrap()).lines();
+    input.write_all(b"{\"id\":\"a\"}\n").unwrap();
+    assert_eq!(ids(&lines.next().unwrap().unwrap()), ["a"]);
+    serving.signal("-KILL");
+    drop(serving);
+    input.write_all(b"{\"id\":\"b\"}\n").unwrap();
+    // It tells of the lost connection when it has sent what it cannot.
+    let mut said = BufReader::new(inject.stderr.take().unwrap()).lines();
+    let mut next = || said.next().map(Result::unwrap);
+    while !next().expect("it goes on").contains("not connected") {}
+    assert!(Command::new("kill").args(["-INT", &inject.id().to_string()]).status().unwrap().success());
+    let rest: Vec<String> = std::iter::from_fn(next).collect();
+    assert!(rest.iter().any(|line| line.contains("1 events may not be stored")), "{rest:?}");
+    assert_eq!(inject.wait().unwrap().code(), Some(130));
+}
+
 #[test]
 fn what_is_wrong_is_told() {
     let folder = folder();

@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used)] // a test may
 
 use crypto_ring::hash::SHA256;
+use posthaste::events::delivery::{Operation, Outcome, Refusal};
 use posthaste::events::messages::{Position, Settings};
 use posthaste::events::{
-    ClientConfig, ErrorCode, Event, EventClient, EventClientEvent, EventServer, MemoryStore, PROTOCOL, Rate, Registry,
-    ServerLimits, Store,
+    Answer, ClientConfig, ErrorCode, Event, EventClient, EventClientEvent, EventServer, EventServerEvent, MemoryStore,
+    PROTOCOL, Rate, Registry, ServerLimits, Store,
 };
 use posthaste::{Client, Error, Executor, Handle, Identity, Reply, Request, Roots, Server, WebTransportLimits};
 use relay::{Path, Relay};
@@ -13,7 +14,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -451,5 +453,62 @@ fn on_a_bad_network_all_events_arrive_and_are_acknowledged() {
             receipt.await.unwrap();
         }
         both.close(PATIENCE).await.unwrap();
+    });
+}
+
+/// A memory store, until its disk is full.
+struct Filling {
+    store: MemoryStore,
+    is_full: Arc<AtomicBool>,
+}
+
+impl Store for Filling {
+    fn submit(&self, operation: Operation, answer: Answer) {
+        match operation {
+            Operation::Publish { .. } if self.is_full.load(Ordering::Relaxed) => {
+                answer(Outcome::Refused(Refusal::DiskFull));
+            }
+            operation => self.store.submit(operation, answer),
+        }
+    }
+}
+
+/// Both ends tell of it once, and what was published meanwhile is stored when there is room.
+#[test]
+fn a_full_disk_is_told_of_and_holds_back_who_publishes() {
+    run(async |world| {
+        let is_full = Arc::new(AtomicBool::new(true));
+        let store = MemoryStore::new(posthaste::events::Settings::default()).unwrap();
+        let store = Arc::new(Filling { store, is_full: is_full.clone() });
+        let (said, log) = (Arc::new(Mutex::new(Vec::new())), Rc::new(RefCell::new(Vec::new())));
+        let of_server = said.clone();
+        let hear = move |event: &EventServerEvent<'_>| {
+            if let EventServerEvent::StoreFails { .. } | EventServerEvent::StoreWorks = event {
+                of_server.lock().unwrap().push(event.to_string());
+            }
+        };
+        let registry = Registry::parse(REGISTRY, SHA256).unwrap();
+        let _server = world.start(&EventServer::with_log(store, registry, ServerLimits::default(), hear));
+        let of_client = log.clone();
+        let hear = move |event: &EventClientEvent| {
+            if let EventClientEvent::HeldBack { code, reason } = event {
+                of_client.borrow_mut().push((*code, reason.clone()));
+            }
+        };
+        let config = ClientConfig::new("both", "both-secret");
+        let url = world.url(world.address.get().unwrap());
+        let both = EventClient::connect_with_log(&world.client(), &url, config, &world.handle, hear).unwrap();
+        let waiting = both.publish_soon("orders", &event("a")).await.unwrap();
+        while log.borrow().is_empty() {
+            world.handle.sleep(Duration::from_millis(5)).await;
+        }
+        // It is tried again meanwhile, of which nobody hears.
+        world.handle.sleep(Duration::from_millis(350)).await;
+        is_full.store(false, Ordering::Relaxed);
+        assert_eq!(waiting.await.unwrap().sequence, 1);
+        assert_eq!(log.borrow().len(), 1);
+        assert_eq!(log.borrow()[0].0, ErrorCode::Full);
+        let said = said.lock().unwrap().clone();
+        assert!(said.len() == 2 && said[0].contains("hold back") && said[1].contains("again"), "{said:?}");
     });
 }

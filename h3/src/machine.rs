@@ -23,7 +23,10 @@ pub const ALPN: &[u8] = b"h3";
 #[derive(Debug)]
 pub enum EndpointEvent<U = ()> {
     /// A client can make requests by safe methods, which go as early data: they may reach the server more than once, and it is not
-    /// known who the server is. What it does not take is sent again when the handshake is complete.
+    /// known who the server is. What it does not take is sent again when the handshake is complete. With [another
+    /// protocol](Endpoint::is_other) its streams can be used, under the same conditions.
+    ///
+    /// A server has taken early data by another protocol, which may be a repetition until the handshake is complete, and can answer it.
     CanSendEarly(ConnectionHandle),
     /// The handshake is complete: requests can be made.
     Established(ConnectionHandle),
@@ -93,7 +96,7 @@ impl<U: Default> Endpoint<U> {
         name: x509::ServerName,
         four_tuple: FourTuple,
     ) -> Result<ConnectionHandle, ConnectError> {
-        self.quic.connect(now, tls, name, four_tuple)
+        self.connect_with(now, tls, name, four_tuple, true)
     }
 
     /// The same; early data is offered only if this says so as well ([`quic::Endpoint::connect_with`]).
@@ -108,7 +111,12 @@ impl<U: Default> Endpoint<U> {
         four_tuple: FourTuple,
         offers_early_data: bool,
     ) -> Result<ConnectionHandle, ConnectError> {
-        self.quic.connect_with(now, tls, name, four_tuple, offers_early_data)
+        let is_other = !tls.alpn.iter().any(|protocol| protocol == ALPN);
+        let handle = self.quic.connect_with(now, tls, name, four_tuple, offers_early_data)?;
+        let kept = self.quic.value_mut(handle).expect("a connection that begins has its value");
+        // Early data is sent before the server has chosen, and HTTP/3 is not among what it can choose.
+        kept.is_other = is_other;
+        Ok(handle)
     }
 
     /// What is said and enforced on every connection.
@@ -187,20 +195,22 @@ impl<U: Default> Endpoint<U> {
         Some(result)
     }
 
-    /// Whether another protocol than HTTP/3 is spoken on a connection: known once this side can send.
+    /// Whether another protocol than HTTP/3 is spoken on a connection: known once this side can send, and of a client that does not offer
+    /// HTTP/3 from the beginning.
     pub fn is_other(&self, handle: ConnectionHandle) -> bool {
         self.quic.value(handle).is_some_and(|kept| kept.is_other)
     }
 
     /// Works with the transport of a connection on which [another protocol](Endpoint::is_other) is spoken. `None` if it is none, is
-    /// gone, or its handshake is not complete.
+    /// gone, or its handshake is not complete and there is no early data.
     pub fn with_transport<R>(
         &mut self,
         handle: ConnectionHandle,
         call: impl FnOnce(&mut quic::Connection) -> R,
     ) -> Option<R> {
         let (connection, kept) = self.quic.parts_mut(handle)?;
-        if !(kept.is_other && kept.is_established) {
+        let is_usable = kept.is_established || takes_part_early(connection);
+        if !(kept.is_other && is_usable) {
             return None;
         }
         let result = call(connection);
@@ -245,7 +255,9 @@ impl<U: Default> Endpoint<U> {
             // RFC 9114 section 7.2.4.2-3: the settings do not wait for the client's part of the handshake.
             quic::Event::CanSend => {
                 kept.begin(connection, &self.config, now);
-                (connection.side() == Side::Client).then_some(EndpointEvent::CanSendEarly(handle))
+                // What a server answers early by HTTP/3 it answers by itself.
+                let is_told = connection.side() == Side::Client || kept.is_other && takes_part_early(connection);
+                is_told.then_some(EndpointEvent::CanSendEarly(handle))
             }
             quic::Event::Established => {
                 kept.begin(connection, &self.config, now);
@@ -411,10 +423,13 @@ impl<U> Kept<U> {
     }
 }
 
-/// Whether HTTP/3 that has begun can be used before the handshake is complete: on a client, which begins it then for early data
-/// only, and on a server that has taken some.
+/// Whether the protocol above can be used before the handshake is complete: on a client that sends early data, whatever becomes of it,
+/// and on a server that has taken some.
 fn takes_part_early(connection: &quic::Connection) -> bool {
-    connection.side() == Side::Client || connection.early_data() == tls::EarlyData::Accepted
+    match connection.side() {
+        Side::Client => connection.early_data() != tls::EarlyData::NotOffered,
+        Side::Server => connection.early_data() == tls::EarlyData::Accepted,
+    }
 }
 
 /// One stream event, one call.

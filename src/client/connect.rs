@@ -198,10 +198,16 @@ pub(crate) struct SessionDialer {
 }
 
 impl SessionDialer {
-    /// A session with the server at this host and port, by this protocol of the application's own.
-    pub(crate) async fn open(&self, protocol: &str, host: &str, port: u16) -> Result<Session, Error> {
+    /// A session with the server at this host and port, by this protocol of the application's own. If it is `early`, what is needed to send
+    /// early data is kept with tickets, and some is sent where that was.
+    pub(crate) async fn open(&self, protocol: &str, (host, port): (&str, u16), early: bool) -> Result<Session, Error> {
         let name = server_name(host)?;
-        let tls = Arc::new(tls::ClientConfig { alpn: vec![protocol.as_bytes().to_vec()], ..self.tls.clone() });
+        // Another list of protocols has other tickets: those here are of this protocol alone.
+        let tls = Arc::new(tls::ClientConfig {
+            alpn: vec![protocol.as_bytes().to_vec()],
+            dangerous_offer_early_data_that_may_be_replayed: early,
+            ..self.tls.clone()
+        });
         let target = Target { host, name: &name, alternative: None, tls: Some(&tls) };
         let overrides = match &self.way {
             // It is at a port of this host, whatever is said of it.
@@ -216,7 +222,8 @@ impl SessionDialer {
         let found = find(&self.handle, &overrides, (host, port), self.patience).await?;
         let attempt = |number, address| {
             let left = if number == 0 { self.patience } else { found.left(self.patience) };
-            let connection = self.dial.attempt(&target, address, left, found.looked_up, false);
+            let is_early = early && number == 0;
+            let connection = self.dial.attempt(&target, address, left, found.looked_up, is_early);
             async move {
                 connection.await.map_err(|error| match error {
                     Error::NotHttp3 { address } => Error::NotSpoken { address, protocol: protocol.to_owned() },

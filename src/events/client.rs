@@ -64,6 +64,7 @@ impl EventClient {
             signals: Signals::default(),
             session: RefCell::new(None),
             epoch: Cell::new(0),
+            is_unproven: Cell::new(false),
             receipts: RefCell::default(),
             answers: RefCell::default(),
             standings: RefCell::default(),

@@ -41,6 +41,12 @@ fn of_server(inner: &Inner, text: &mut String) {
     line(text, "sessions", "", sessions);
     for (name, help, counter) in [
         ("sessions_total", "Sessions that have begun.", &counters.sessions),
+        ("early_sessions_total", "Sessions that began with early data, whose pings were answered.", &counters.early),
+        (
+            "early_sessions_unproven_total",
+            "Of these, those whose handshake did not come to its end.",
+            &counters.unproven,
+        ),
         ("sessions_refused_total", "Sessions that were refused because there were too many.", &counters.refused),
         ("clients_admitted_total", "Clients that have shown who they are.", &counters.authenticated),
         ("clients_denied_total", "Clients that were not let in.", &counters.denied),

@@ -102,29 +102,20 @@ impl EventServer {
         Ok(())
     }
 
-    /// Serves a session to its end.
+    /// Serves a session to its end. One that [is early](Session::is_early) has its pings answered, and is nothing else before it is proven:
+    /// it does not count, and the store does not hear of it.
     pub async fn serve(&self, session: Session) {
         let inner = &self.inner;
         let id = inner.numbers.fetch_add(1, Ordering::Relaxed) + 1;
-        inner.counters.sessions.fetch_add(1, Ordering::Relaxed);
         let mailbox = Arc::new(Mailbox::default());
-        {
-            let mut sessions = locked(&inner.sessions);
-            if sessions.len() >= inner.limits.max_sessions {
-                drop(sessions);
-                inner.counters.refused.fetch_add(1, Ordering::Relaxed);
-                session.close(ErrorCode::Limit.number(), "the server has too many sessions: try again later");
-                return;
-            }
-            sessions.insert(id, mailbox.clone());
-        }
         let handle = session.executor().clone();
-        let machine = Machine::new(
-            Door { inner: inner.clone(), certificate: certificate(&session) },
-            inner.limits.session.clone(),
-            id,
-            handle.read_clock(),
-        );
+        let (door, limits) =
+            (Door { inner: inner.clone(), certificate: certificate(&session) }, inner.limits.session.clone());
+        let is_early = session.is_early();
+        let machine = match is_early {
+            true => Machine::new_early(door, limits, id, handle.read_clock()),
+            false => Machine::new(door, limits, id, handle.read_clock()),
+        };
         let line = Rc::new(Line {
             machine: RefCell::new(machine),
             session,
@@ -137,7 +128,22 @@ impl EventServer {
             ended: RefCell::new(None),
             namespaces: RefCell::new(BTreeSet::new()),
         });
-        handle.spawn_detached(accept_streams(line.clone()));
+        if is_early {
+            inner.counters.early.fetch_add(1, Ordering::Relaxed);
+            handle.spawn_detached(accept_streams(line.clone()));
+            if line.session.proven().await.is_err() {
+                inner.counters.unproven.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+        }
+        if !line.enter() {
+            return;
+        }
+        if is_early {
+            line.act(|machine, now| machine.on_proven(now));
+        } else {
+            handle.spawn_detached(accept_streams(line.clone()));
+        }
         handle.spawn_detached(hear_of_the_end(line.clone()));
         // A handler is dropped where its client is gone.
         let line = EndAtDrop(line);
@@ -173,6 +179,21 @@ struct Line {
 }
 
 impl Line {
+    /// Counts the session among those of the server, or closes it where there are too many.
+    fn enter(&self) -> bool {
+        let Line { inner, session, mailbox, .. } = self;
+        inner.counters.sessions.fetch_add(1, Ordering::Relaxed);
+        let mut sessions = locked(&inner.sessions);
+        if sessions.len() >= inner.limits.max_sessions {
+            drop(sessions);
+            inner.counters.refused.fetch_add(1, Ordering::Relaxed);
+            session.close(ErrorCode::Limit.number(), "the server has too many sessions: try again later");
+            return false;
+        }
+        sessions.insert(self.id, mailbox.clone());
+        true
+    }
+
     fn note(&self, operation: &Operation) {
         if let Some(namespace) = operation.namespace() {
             let mut namespaces = self.namespaces.borrow_mut();
@@ -266,8 +287,9 @@ impl carry::Line for Line {
                 None => return,
                 Some(Output::Submit { ticket, operation }) => {
                     self.note(&operation);
-                    let mailbox = self.mailbox.clone();
+                    let (mailbox, inner) = (self.mailbox.clone(), self.inner.clone());
                     let answer = move |outcome: Outcome| {
+                        inner.look_at(&outcome);
                         if let Some(ticket) = ticket {
                             mailbox.push(Note::Answer(ticket, outcome));
                         }
@@ -297,6 +319,10 @@ async fn accept_streams(line: Rc<Line>) {
         let stream = send.id();
         line.act(|machine, _| machine.on_stream(stream));
         line.handle.spawn_detached(carry::carry(line.clone(), stream, send, receive));
+        // Of early data one stream is looked at, and the transport holds the others.
+        if line.session.proven().await.is_err() {
+            break;
+        }
     }
     line.is_lost.set(true);
     line.mailbox.wake();

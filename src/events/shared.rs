@@ -4,12 +4,12 @@ use crate::events::mailbox::{Mailbox, Note};
 use crate::events::store::Store;
 use base::Instant;
 use crypto_ring::hash::SHA256;
-use events::delivery::ConsumerId;
+use events::delivery::{ConsumerId, Outcome, Refusal};
 use events::session::server::{Gate, Limits};
 use events::{Bucket, Denied, ErrorCode, Grants, Rate, Registry, TokenHash};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -50,6 +50,13 @@ pub enum EventServerEvent<'a> {
         /// Its name.
         client: &'a str,
     },
+    /// The store does not take what is published: its disk is full, or it has failed. Told once, until it takes something again.
+    StoreFails {
+        /// What it says.
+        refusal: &'a Refusal,
+    },
+    /// It does again.
+    StoreWorks,
     /// A session is over.
     SessionEnded {
         /// Which.
@@ -67,6 +74,10 @@ impl fmt::Display for EventServerEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             EventServerEvent::ClientCame { session, client } => write!(f, "events: session {session} is {client}'s"),
+            EventServerEvent::StoreFails { refusal } => {
+                write!(f, "events are refused, and clients hold back what they publish: {refusal}")
+            }
+            EventServerEvent::StoreWorks => f.write_str("events are stored again"),
             EventServerEvent::SessionEnded { session, client, reason, .. } => {
                 let client = client.unwrap_or("nobody");
                 write!(f, "events: session {session} of {client} has ended: {reason}")
@@ -87,6 +98,8 @@ pub(super) struct Inner {
     pub(super) numbers: AtomicU64,
     consumers: AtomicU64,
     pub(super) counters: Counters,
+    /// The store has refused something because of itself, and has stored nothing since.
+    is_store_failing: AtomicBool,
     on_event: Option<Box<OnEvent>>,
 }
 
@@ -94,6 +107,9 @@ pub(super) struct Inner {
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) sessions: AtomicU64,
+    /// Those that began with early data, and of these those whose handshake did not come to its end.
+    pub(super) early: AtomicU64,
+    pub(super) unproven: AtomicU64,
     pub(super) authenticated: AtomicU64,
     pub(super) denied: AtomicU64,
     pub(super) limited: AtomicU64,
@@ -121,6 +137,7 @@ impl Inner {
             // Numbers of an earlier run may still be in a store.
             consumers: AtomicU64::new(runtime::clock::unix_millis() << 20),
             counters: Counters::default(),
+            is_store_failing: AtomicBool::new(false),
             on_event,
         }
     }
@@ -128,6 +145,25 @@ impl Inner {
     pub(super) fn tell_all(&self, note: impl Fn() -> Note) {
         let sessions: Vec<Arc<Mailbox>> = locked(&self.sessions).values().cloned().collect();
         sessions.iter().for_each(|mailbox| mailbox.push(note()));
+    }
+
+    /// What the store has answered, as far as it says how the store is.
+    pub(super) fn look_at(&self, outcome: &Outcome) {
+        let is_failing = &self.is_store_failing;
+        match outcome {
+            Outcome::Refused(refusal @ (Refusal::DiskFull | Refusal::Failed { .. } | Refusal::Unreachable { .. }))
+                if !is_failing.swap(true, Ordering::Relaxed) =>
+            {
+                self.tell(&EventServerEvent::StoreFails { refusal });
+            }
+            // Read before it is written: of each publish this is asked.
+            Outcome::Published(_)
+                if is_failing.load(Ordering::Relaxed) && is_failing.swap(false, Ordering::Relaxed) =>
+            {
+                self.tell(&EventServerEvent::StoreWorks);
+            }
+            _ => {}
+        }
     }
 
     pub(super) fn tell(&self, event: &EventServerEvent<'_>) {

@@ -13,6 +13,7 @@ use crate::exchange::calls::{Events, Peer};
 use crate::exchange::version::HttpVersion;
 use crate::http3::ebb::{self, Ebb};
 use crate::http3::known::Known;
+use crate::http3::new_session::NewSession;
 use crate::http3::sessions;
 use crate::http3::sockets::{self, Port, Sockets};
 use crate::server::authorities::{Authorities, AuthoritySource};
@@ -57,22 +58,8 @@ pub(crate) struct NewRequest {
     pub(crate) authorities: Rc<Authorities>,
 }
 
-/// Given each new session without HTTP.
-type OnSession = Box<dyn Fn(&Rc<Link>, NewSession)>;
-
-/// A session without HTTP that has just begun.
-pub(crate) struct NewSession {
-    /// Its connection.
-    pub(crate) handle: ConnectionHandle,
-    /// What is known of that.
-    pub(crate) known: Rc<Known>,
-    /// The client.
-    pub(crate) peer: Peer,
-    /// What both ends agreed upon.
-    pub(crate) protocol: String,
-    /// The name that the client asked for.
-    pub(crate) name: Option<String>,
-}
+/// Given each new session without HTTP: whether it begins. One of early data that does not is given again after the handshake.
+type OnSession = Box<dyn Fn(&Rc<Link>, NewSession) -> bool>;
 
 /// What a server that ends waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -688,7 +675,7 @@ impl Link {
     fn deliver_all(&self, endpoint: &mut Endpoint, now: Instant) {
         while let Some(event) = endpoint.poll_event(now) {
             match event {
-                EndpointEvent::CanSendEarly(handle) => known(endpoint, handle).on_can_send_early(),
+                EndpointEvent::CanSendEarly(handle) => self.on_can_send_early(endpoint, handle),
                 EndpointEvent::Established(handle) => self.on_established(endpoint, now, handle),
                 // Most ends take no sessions, and each request has some events.
                 EndpointEvent::Http(handle, event) if endpoint.config().webtransport.is_none() => {
@@ -741,6 +728,16 @@ impl Link {
         reaching.iter().filter(|known| known.is_reaching(remote)).for_each(|known| known.on_refused());
     }
 
+    /// A client has keys for early data, or a server has taken some that is none of HTTP.
+    fn on_can_send_early(&self, endpoint: &Endpoint, handle: ConnectionHandle) {
+        let known = self.follow_peer(endpoint, handle).clone();
+        if endpoint.is_other(handle) {
+            known.line().raw.borrow_mut().get_or_insert_default();
+        }
+        known.on_can_send_early();
+        self.on_session(endpoint, handle, &known);
+    }
+
     fn on_established(&self, endpoint: &mut Endpoint, now: Instant, handle: ConnectionHandle) {
         self.unflushed.set(self.unflushed.get() + 1);
         let known = self.follow_peer(endpoint, handle).clone();
@@ -784,13 +781,12 @@ impl Link {
 
     /// A session without HTTP, which is its connection, has begun.
     fn on_session(&self, endpoint: &Endpoint, handle: ConnectionHandle, known: &Rc<Known>) {
-        let Some(on_session) = self.on_session.get() else { return };
+        let Some(on_session) = self.on_session.get().filter(|_| !known.line().has_begun.get()) else { return };
         let Some((link, remote)) = self.itself.upgrade().zip(known.remote()) else { return };
-        let session = endpoint.quic().connection(handle).map(Connection::session);
-        let protocol = session.and_then(Session::alpn).map(String::from_utf8_lossy).unwrap_or_default().into_owned();
-        let name = session.and_then(Session::server_name).map(str::to_owned);
         let peer = peer(endpoint, handle, remote);
-        on_session(&link, NewSession { handle, known: known.clone(), peer, protocol, name });
+        let session = endpoint.quic().connection(handle).map(Connection::session);
+        let begins = on_session(&link, NewSession::of(handle, known, peer, session));
+        known.line().has_begun.set(begins);
     }
 
     /// Much of what there was has gone, if it `is_due`: some time later its memory is given back. Not a client's: it is a part of

@@ -478,6 +478,24 @@ impl ServerBuilder {
         self
     }
 
+    /// The same; and a session that begins with early data (0-RTT), where the server's
+    /// [`Tickets`](crate::Tickets::dangerous_accept_early_data_that_may_be_replayed) take any, comes to the handler at once. What it
+    /// reads as long as [`Session::is_early`](crate::Session::is_early) may be a repetition of what somebody has recorded, and comes from an
+    /// address that may be forged: only what means the same any number of times may be answered, and everything else has to wait for
+    /// [`Session::proven`](crate::Session::proven).
+    #[must_use]
+    pub fn dangerous_session_protocol_with_early_data_that_may_be_replayed<F>(
+        mut self,
+        name: &str,
+        handler: impl Fn(Session) -> F + Send + Sync + 'static,
+    ) -> ServerBuilder
+    where
+        F: Future<Output: Outcome> + 'static,
+    {
+        self.protocols.push(SessionProtocol::new(name, handler).taking_early_data());
+        self
+    }
+
     /// The most connections at a time, of each worker. Default 100,000. Clients beyond them are refused, which they learn
     /// within a round trip (RFC 9000 section 5.2.2).
     #[must_use]

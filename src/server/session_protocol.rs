@@ -15,6 +15,8 @@ use std::task::{Context, Poll};
 #[derive(Clone)]
 pub(crate) struct SessionProtocol {
     pub(crate) name: Arc<str>,
+    /// Sessions begin with early data, before it is known whether that is a repetition.
+    pub(crate) takes_early_data: bool,
     serve: Arc<Serve>,
 }
 
@@ -32,7 +34,12 @@ impl SessionProtocol {
             let told = async move { future.await.error().map(ToString::to_string) };
             Box::pin(told) as Pin<Box<dyn Future<Output = Option<String>>>>
         };
-        SessionProtocol { name: name.into(), serve: Arc::new(serve) }
+        SessionProtocol { name: name.into(), takes_early_data: false, serve: Arc::new(serve) }
+    }
+
+    /// The same, whose sessions begin with early data.
+    pub(crate) fn taking_early_data(self) -> SessionProtocol {
+        SessionProtocol { takes_early_data: true, ..self }
     }
 
     /// Serves a session by a task of its own. What goes wrong in it stays there, and is told.

@@ -211,6 +211,14 @@ impl Carrier<'_, '_> {
         }
     }
 
+    /// What has become of early data on the connection.
+    pub(crate) fn early_data(self) -> tls::EarlyData {
+        match self {
+            Carrier::Http3(_, _, transport) => transport.tls_session().early_data(),
+            Carrier::Raw(_, transport, _) => transport.early_data(),
+        }
+    }
+
     /// Fills `out` with keys that only the two ends of a session know; without HTTP the connection is the session.
     ///
     /// draft-ietf-webtrans-http3 section 4.8-1.

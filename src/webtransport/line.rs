@@ -3,7 +3,7 @@
 use crate::webtransport::raw::RawSession;
 use base::{Direction, StreamId};
 use quic::CloseReason;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::task::{Context, Waker};
 use webtransport::{Closed, Event, SessionEvent, Sessions, StreamEvent};
@@ -42,6 +42,8 @@ pub(crate) struct Line {
     pub(crate) sessions: RefCell<Option<Sessions>>,
     /// The only session of a connection without HTTP, once that has begun.
     pub(crate) raw: RefCell<Option<RawSession>>,
+    /// A server's handler has been given it, which may be before the handshake is complete.
+    pub(crate) has_begun: Cell<bool>,
     mail: RefCell<Mail>,
 }
 

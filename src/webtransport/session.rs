@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use tls::PeerIdentity;
+use tls::{EarlyData, PeerIdentity};
 use webtransport::{Closed, OpenError, SessionStats};
 
 /// How long the other end has to answer a close.
@@ -91,6 +91,33 @@ impl Session {
     /// Who the other end is, if that was asked and proved: the client of a server that asks for certificates.
     pub fn peer_identity(&self) -> Option<&Arc<PeerIdentity>> {
         self.shared.exchange.peer().identity.as_ref()
+    }
+
+    /// Whether what comes may be a repetition of what somebody has recorded, and what goes may be sent again by whoever records it: the
+    /// session began with early data, and the handshake is not complete. Never so for WebTransport, and for others only where both
+    /// ends want it: [`Client::dangerous_open_session_with_early_data_that_may_be_replayed`],
+    /// [`ServerBuilder::dangerous_session_protocol_with_early_data_that_may_be_replayed`].
+    ///
+    /// [`Client::dangerous_open_session_with_early_data_that_may_be_replayed`]: crate::Client::dangerous_open_session_with_early_data_that_may_be_replayed
+    /// [`ServerBuilder::dangerous_session_protocol_with_early_data_that_may_be_replayed`]: crate::ServerBuilder::dangerous_session_protocol_with_early_data_that_may_be_replayed
+    pub fn is_early(&self) -> bool {
+        !self.shared.exchange.is_proven()
+    }
+
+    /// Waits until the handshake is complete, so that the session [is not early](Session::is_early) any more: at once where it never was.
+    /// From then on a server knows that all that it has read was sent by this very client, and by it alone.
+    ///
+    /// # Errors
+    /// The session is over: perhaps there was nobody.
+    pub async fn proven(&self) -> Result<(), Error> {
+        poll_fn(|context| self.shared.exchange.poll_proven(context)).await;
+        if self.shared.is_over() { Err(self.shared.error()) } else { Ok(()) }
+    }
+
+    /// What has become of early data on the session's connection: whether the other end took it, or this end, which is then a server.
+    /// `None` if the connection is gone.
+    pub fn early_data(&self) -> Option<EarlyData> {
+        work(&*self.shared.door, |carrier| carrier.early_data())
     }
 
     /// Fills `out` with keys for other uses, which only the two ends of this session know: the same at both, for the same label and context

@@ -33,6 +33,11 @@ impl Client {
         self.round_trip
     }
 
+    /// Whether a Ping may go as early data.
+    pub fn pings_early(&self) -> bool {
+        self.config.early_ping
+    }
+
     /// Events that were given to be published and are not acknowledged.
     pub fn unpublished(&self) -> usize {
         self.queued
@@ -178,7 +183,8 @@ impl Client {
         match self.state {
             State::Waiting(until) => Some(until),
             State::Authenticating(until) => Some(until),
-            State::Connecting | State::Closed => None,
+            // Whoever connects has a time for it.
+            State::Connecting | State::Early | State::Closed => None,
             State::Ready => {
                 let times = [self.now.next_ping, self.now.hold_until, self.now.going_away, self.pong_due()];
                 times.into_iter().flatten().min()
@@ -212,7 +218,7 @@ impl Client {
                 }
                 self.flush(now);
             }
-            State::Connecting | State::Closed => {}
+            State::Connecting | State::Early | State::Closed => {}
         }
     }
 

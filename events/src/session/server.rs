@@ -4,7 +4,7 @@ mod streams;
 
 use crate::code::ErrorCode;
 use crate::delivery::{BatchLimits, ConsumerId, Operation, Outcome, Start, SubscriptionId};
-use crate::frame::{DEFAULT_MAX_FRAME, Frame};
+use crate::frame::{DEFAULT_MAX_FRAME, Frame, FrameError};
 use crate::messages::{
     Acknowledge, Auth, AuthAck, AuthError, Consume, Describe, Extend, Failure, Fetch, GoAway, Grant, Ping, Pong,
     RateLimitNotice, Read, Refuse, Subscribe, Unsubscribe,
@@ -146,6 +146,8 @@ enum Kind {
 
 struct Open {
     stream: Stream,
+    /// What came as early data and waits for the end of the handshake: the first that is no Ping. Nothing behind it is read.
+    held: Option<Result<Frame, FrameError>>,
     kind: Option<Kind>,
     /// Requests that are not answered.
     requests: usize,
@@ -193,6 +195,8 @@ pub struct Session<G> {
     closing: Option<(Instant, ErrorCode, String)>,
     is_draining: bool,
     is_closed: bool,
+    /// The handshake is not complete: what comes may be a repetition.
+    is_early: bool,
 }
 
 impl<G: Gate> Session<G> {
@@ -215,6 +219,26 @@ impl<G: Gate> Session<G> {
             closing: None,
             is_draining: false,
             is_closed: false,
+            is_early: false,
+        }
+    }
+
+    /// The same, with early data: until [`Session::on_proven`] pings are answered and nothing else is. The first frame of a stream that is
+    /// another one is kept, nothing behind it is read, and no time passes.
+    pub fn new_early(gate: G, limits: Limits, id: u64, now: Instant) -> Session<G> {
+        Session { is_early: true, ..Session::new(gate, limits, id, now) }
+    }
+
+    /// The handshake is complete: it was the client itself that sent all that has come, and it is dealt with.
+    pub fn on_proven(&mut self, now: Instant) {
+        if !core::mem::take(&mut self.is_early) {
+            return;
+        }
+        (self.begun, self.heard, self.pinged) = (now, now, now);
+        let streams: Vec<u64> = self.streams.keys().copied().collect();
+        for stream in streams {
+            self.outputs.push_back(Output::Ready(stream));
+            self.read(now, stream);
         }
     }
 
@@ -253,8 +277,14 @@ impl<G: Gate> Session<G> {
     pub fn on_stream(&mut self, stream: u64) {
         let is_known = self.client.is_some();
         let max_frame = if is_known { self.limits.max_frame } else { self.limits.max_frame.min(MAX_BEFORE_AUTH) };
-        let mut open =
-            Open { stream: Stream::new(max_frame), kind: None, requests: 0, consumer: None, consumption: None };
+        let mut open = Open {
+            stream: Stream::new(max_frame),
+            held: None,
+            kind: None,
+            requests: 0,
+            consumer: None,
+            consumption: None,
+        };
         if self.streams.len() >= self.limits.max_streams {
             open.stream.reset(ErrorCode::Limit);
         }
@@ -314,7 +344,8 @@ impl<G: Gate> Session<G> {
 
     /// When [`Session::on_timeout`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        if self.is_closed {
+        // The handshake has a time of its own.
+        if self.is_closed || self.is_early {
             return None;
         }
         if let Some((deadline, ..)) = &self.closing {
@@ -350,6 +381,7 @@ impl<G: Gate> Session<G> {
             && open.stream.unsent() < self.limits.max_unsent
             && !open.stream.is_ending()
             && !self.is_closed
+            && !(self.is_early && open.held.is_some())
     }
 
     /// Frames of a stream, as long as there is room for what they cause.
@@ -360,7 +392,17 @@ impl<G: Gate> Session<G> {
                 return;
             }
             let Some(open) = self.streams.get_mut(&stream) else { return };
-            match open.stream.next() {
+            let next = match open.held.take() {
+                Some(held) => held.map(Some),
+                None => open.stream.next(),
+            };
+            match next {
+                Ok(Some(Frame::Ping(ping))) => self.on_frame(now, stream, ping.into()),
+                Ok(None) if self.is_early => return,
+                next if self.is_early => {
+                    open.held = next.transpose();
+                    return;
+                }
                 Ok(Some(frame)) => self.on_frame(now, stream, frame),
                 Ok(None) => break,
                 Err(error) => return self.fail_stream(now, stream, &refused(error.code(), error.explain())),

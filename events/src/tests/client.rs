@@ -648,3 +648,48 @@ fn random_bytes_from_a_server_are_no_more_than_a_lost_connection() {
         assert!(!client.is_ready());
     }
 }
+
+/// Who waits for a server whose disk is full learns why, and not each time that it is tried again.
+#[test]
+fn a_server_that_stores_nothing_for_now_is_told_of_once() {
+    let mut client = Client::new(config(), Box::new(SeededRandom::new(1)));
+    let (mut now, mut reader) = (Instant::ZERO, crate::frame::FrameReader::new(1 << 20));
+    client.on_connected(now);
+    let mut sent = |client: &mut Client| {
+        while let Some(output) = client.poll_output() {
+            let Output::Ready(stream) = output else { continue };
+            while let Some(ToSend::Bytes(bytes)) = client.poll_send(stream) {
+                if stream == 2 {
+                    reader.push(bytes);
+                }
+            }
+        }
+        core::iter::from_fn(|| reader.next_frame().unwrap()).last()
+    };
+    let ack = AuthAck { max_frame: 1 << 20, max_requests: 8, ..AuthAck::default() };
+    client.receive(now, 1, Frame::from(ack).encoded());
+    let mut told = Vec::new();
+    for is_stored in [false, false, true, false] {
+        if client.unpublished() == 0 {
+            client.publish(now, "orders", &Event { id: "a".into(), ..Event::default() }).unwrap();
+        }
+        let Some(Frame::Publish(publish)) = sent(&mut client) else { panic!("it is sent, and sent again") };
+        let answer: Frame = if is_stored {
+            let published = Vec::from([Stored { sequence: 1, is_duplicate: false }]);
+            PublishAck { request: publish.request, published }.into()
+        } else {
+            let code = ErrorCode::Full.number();
+            Failure { request: publish.request, code, message: "the disk is full".into() }.into()
+        };
+        client.receive(now, 2, answer.encoded());
+        let news = core::iter::from_fn(|| client.poll_told());
+        told.extend(news.filter_map(|told| match told {
+            Told::HeldBack { code, message } => Some(format!("{code:?}: {message}")),
+            Told::Published { .. } => Some("stored".to_string()),
+            _ => None,
+        }));
+        now += Duration::from_millis(200);
+        client.on_timeout(now);
+    }
+    assert_eq!(told, ["Full: the disk is full", "stored", "Full: the disk is full"]);
+}

@@ -76,6 +76,10 @@ pub fn begin(arguments: &EventsClient, client: &Client, handle: &Handle) -> Resu
             let seconds = retry_in.as_secs_f64();
             output::report(&format!("not connected: {reason}; again in {seconds:.1} s"));
         }
+        // Too much at once is the way of the server to slow a client down.
+        EventClientEvent::HeldBack { code, reason } if !is_silent && *code != ErrorCode::Limit => {
+            output::report(&format!("not stored yet: {reason}; it is tried again until it is"));
+        }
         EventClientEvent::GoingAway(reason) if !is_silent => output::report(&format!("the server goes away: {reason}")),
         _ => {}
     };
@@ -95,6 +99,10 @@ pub fn with(arguments: &EventsClient, task: impl AsyncFnOnce(Connected) -> Resul
         let result = interruption.unless(task(connected)).await;
         let closed = events.close(arguments.timeout).await;
         client.close().await;
+        // Whoever interrupts a publisher learns too what is not stored.
+        if let (Err(_), Err(error)) = (&result, &closed) {
+            output::report(&error.to_string());
+        }
         result??;
         Ok(closed?)
     })?

@@ -9,12 +9,12 @@ use crate::command::plain_http::{self, Page};
 use crate::command::{identities, metrics, output, settings};
 use posthaste::events::delivery::Refusal;
 use posthaste::events::{
-    Durability, EmbeddedOptions, EmbeddedStore, EventServer, MemoryStore, NatsOptions, NatsStore, Overflow, PATH,
-    PROTOCOL, QueueSettings, Rate, ServerLimits, Settings, Store,
+    Durability, EmbeddedOptions, EmbeddedStore, EventServer, EventServerEvent, MemoryStore, NatsOptions, NatsStore,
+    Overflow, PATH, PROTOCOL, QueueSettings, Rate, ServerLimits, Settings, Store,
 };
 use posthaste::{
     ClientTrust, Error, Executor, Identity, Reply, Request, ResponseHead, Roots, Server, ServerBuilder, Status,
-    WebTransportLimits,
+    Tickets, WebTransportLimits,
 };
 use runtime::inherited::Inherited;
 use runtime::{Hangups, TcpListener};
@@ -62,8 +62,11 @@ fn serve(arguments: &EventsServe, log: &Log) -> Result<(), Failure> {
         ..ServerLimits::default()
     };
     let of_log = log.clone();
-    let events =
-        EventServer::with_log(store, registry, limits, move |event| of_log.say(Level::Debug, &event.to_string()));
+    let events = EventServer::with_log(store, registry, limits, move |event| match event {
+        EventServerEvent::StoreFails { .. } => of_log.report(&format!("warning: {event}")),
+        EventServerEvent::StoreWorks => of_log.report(&event.to_string()),
+        _ => of_log.say(Level::Debug, &event.to_string()),
+    });
     reload(arguments, &events, log)?;
     if let Some(listener) = watching {
         watch(listener, events.clone(), log.clone())?;
@@ -147,7 +150,9 @@ fn builder(
         None => builder,
     };
     let of_protocol = events.clone();
-    Ok(builder.session_protocol(PROTOCOL, move |session| {
+    // Of early data nothing is answered but pings, and what else is served is the same for everybody who reads it.
+    let builder = builder.tickets(Tickets::new().dangerous_accept_early_data_that_may_be_replayed());
+    Ok(builder.dangerous_session_protocol_with_early_data_that_may_be_replayed(PROTOCOL, move |session| {
         let events = of_protocol.clone();
         async move { events.serve(session).await }
     }))

@@ -19,6 +19,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use tls::EarlyData;
 
 /// The client's end of the protocol.
 pub(super) type Machine = protocol::Client;
@@ -49,9 +50,13 @@ impl Target {
         }
     }
 
-    async fn connect(&self, client: &Client) -> Result<Session, Error> {
+    /// An `early` one sends early data where it can: by QUIC alone, to a server that it has been to.
+    async fn connect(&self, client: &Client, early: bool) -> Result<Session, Error> {
         match self {
             Target::WebTransport(url) => client.webtransport(url).connect().await,
+            Target::Quic(authority) if early => {
+                client.dangerous_open_session_with_early_data_that_may_be_replayed(PROTOCOL, authority).await
+            }
             Target::Quic(authority) => client.open_session(PROTOCOL, authority).await,
         }
     }
@@ -67,6 +72,9 @@ pub(super) struct Line {
     pub(super) session: RefCell<Option<Session>>,
     /// Which connection it is.
     pub(super) epoch: Cell<u64>,
+    /// The last connection was early, and has not come to the end of its handshake: the next one is made in the usual way, at all
+    /// addresses.
+    pub(super) is_unproven: Cell<bool>,
     pub(super) receipts: RefCell<BTreeMap<PublishId, Shared<Result<Receipt, EventError>>>>,
     pub(super) answers: RefCell<BTreeMap<RequestId, Shared<Frame>>>,
     pub(super) standings: RefCell<BTreeMap<ConsumerId, Standing>>,
@@ -143,6 +151,7 @@ impl Line {
 
     fn on_told(&self, told: Told) {
         match told {
+            Told::Answered { is_early } => (self.on_event)(&EventClientEvent::Answered { is_early }),
             Told::Connected(_) => {
                 self.first.borrow_mut().get_or_insert(Ok(()));
                 self.wake_waiting();
@@ -157,6 +166,7 @@ impl Line {
             Told::Published { id, sequence, is_duplicate } => {
                 self.on_receipt(id, Ok(Receipt { sequence, is_duplicate }));
             }
+            Told::HeldBack { code, message: reason } => (self.on_event)(&EventClientEvent::HeldBack { code, reason }),
             Told::NotPublished { id, code, message } => self.on_receipt(id, Err(failed(code, message))),
             Told::Deliveries(consumer) => self.wake_consumer(consumer, None),
             Told::Ended { consumer, refused } => {
@@ -220,17 +230,35 @@ impl Line {
     async fn connect(self: &Rc<Self>) {
         let epoch = self.epoch.get() + 1;
         self.epoch.set(epoch);
-        let connected = self.target.connect(&self.client).await;
+        // Without the switch what early data needs is not kept with tickets.
+        let early = self.machine.borrow().pings_early() && !self.is_unproven.replace(false);
+        let connected = self.target.connect(&self.client, early).await;
         if self.epoch.get() != epoch {
             return;
         }
         match connected {
             Ok(session) => {
                 self.session.replace(Some(session.clone()));
-                self.act(|machine, now| machine.on_connected(now));
+                if session.is_early() {
+                    self.prove(&session, epoch).await;
+                } else {
+                    self.act(|machine, now| machine.on_connected(now));
+                }
                 self.watch(session, epoch).await;
             }
             Err(error) => self.act(|machine, now| machine.on_lost(now, &error.to_string())),
+        }
+    }
+
+    /// A session that begins with early data: the client's end goes on when that is over. If the session is, its end is heard of elsewhere.
+    async fn prove(self: &Rc<Self>, session: &Session, epoch: u64) {
+        self.is_unproven.set(true);
+        self.act(|machine, now| machine.on_early(now));
+        let proven = session.proven().await;
+        if self.epoch.get() == epoch && proven.is_ok() {
+            self.is_unproven.set(false);
+            let is_taken = session.early_data() == Some(EarlyData::Accepted);
+            self.act(|machine, now| machine.on_proven(now, is_taken));
         }
     }
 

@@ -36,8 +36,21 @@ pub(super) fn failed(code: ErrorCode, message: impl Into<String>) -> EventError 
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum EventClientEvent {
+    /// The server has answered the first ping of a connection: it is there.
+    Answered {
+        /// The ping went as early data, and the server took it.
+        is_early: bool,
+    },
     /// The server has let it in.
     Connected,
+    /// The server refuses publishes for now, because its disk is full or it has too much to do. They are tried again until they are
+    /// stored; this is told once, and again after one was stored.
+    HeldBack {
+        /// Why.
+        code: ErrorCode,
+        /// The same for people.
+        reason: String,
+    },
     /// The connection is gone, or there was none to be had.
     Disconnected {
         /// Why.

@@ -29,7 +29,6 @@ use crate::tcp::server::{Entrance, Parts, Tcp};
 use crate::tickets::Tickets;
 use crate::wall_clock::{SystemClock, date_now};
 use crate::webtransport::protocol;
-use crate::webtransport::session::Session;
 use runtime::{Executor, Handle, Handover, Offer, TcpListener, TcpOptions, UdpOptions, UdpSocket};
 use std::future::Future;
 use std::io;
@@ -231,7 +230,7 @@ impl ServerBuilder {
                 tcp.spread_after(takeover::PATIENCE);
             }
         }
-        raw_session::serve(&link, serve_sessions(self.protocols, handle.clone(), link.event_sink()));
+        serve_sessions(&link, self.protocols, handle);
         let on_request: OnRequest =
             Box::new(move |exchange, head, authorities| on_request(exchange, head, authorities));
         door::serve(&link, by_udp, on_request);
@@ -512,16 +511,16 @@ async fn no_request(_: Request, reply: Reply) -> Result<(), Error> {
 }
 
 /// Has each session served by the handler of its protocol.
-fn serve_sessions(
-    protocols: Vec<SessionProtocol>,
-    handle: Handle,
-    on_event: Option<Rc<OnEvent>>,
-) -> impl Fn(Session, &str) {
-    move |session, name| {
+fn serve_sessions(link: &Link, protocols: Vec<SessionProtocol>, handle: &Handle) {
+    let (handle, on_event) = (handle.clone(), link.event_sink());
+    let early: Vec<Arc<str>> =
+        protocols.iter().filter(|one| one.takes_early_data).map(|one| one.name.clone()).collect();
+    let takes_early_data = move |name: &str| early.iter().any(|one| **one == *name);
+    raw_session::serve(link, takes_early_data, move |session, name| {
         if let Some(protocol) = protocols.iter().find(|protocol| *protocol.name == *name) {
             protocol.spawn(&handle, session, on_event.clone());
         }
-    }
+    });
 }
 
 /// Tells a predecessor that its ports are bound, and offers them to a successor in turn.

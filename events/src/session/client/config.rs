@@ -34,6 +34,9 @@ pub struct Config {
     pub missed_pongs: u32,
     /// How long the server has to answer Auth. Default 10 s.
     pub authentication: Duration,
+    /// Whether a client that comes back by QUIC alone sends a Ping, and nothing else, as early data (0-RTT), to know a round trip or two
+    /// earlier that the server is there. Default yes. Whoever records it can send it again, of which nothing comes but a Pong.
+    pub early_ping: bool,
 }
 
 impl Config {
@@ -53,6 +56,7 @@ impl Config {
             ping: Duration::from_secs(5),
             missed_pongs: 3,
             authentication: Duration::from_secs(10),
+            early_ping: true,
         }
     }
 }

@@ -10,17 +10,50 @@ use alloc::string::ToString;
 use base::{Duration, Instant};
 
 impl Client {
-    /// There is a connection.
-    pub fn on_connected(&mut self, now: Instant) {
-        if self.state != State::Connecting {
+    /// There is a connection whose handshake is not complete, and that takes early data: a Ping is sent, and nothing else before
+    /// [`Client::on_proven`]. Until then nothing is read: what is there to be read came with the end of the handshake.
+    pub fn on_early(&mut self, now: Instant) {
+        if self.state == State::Connecting {
+            self.state = State::Early;
+            self.begin_session();
+            self.ping(now);
+        }
+    }
+
+    /// The handshake of a connection that [was early](Client::on_early) is complete, and the server took what was sent before, or it is
+    /// sent again now.
+    pub fn on_proven(&mut self, now: Instant, took_early_data: bool) {
+        if self.state != State::Early {
             return;
         }
-        self.now = Now { max_frame: DEFAULT_MAX_FRAME, max_requests: 1, ..Now::default() };
+        if !took_early_data {
+            // The answer to a Ping that went twice says nothing about the time to the server.
+            self.now.pings.clear();
+        }
+        self.authenticate(now);
+    }
+
+    /// There is a connection, and its handshake is complete.
+    pub fn on_connected(&mut self, now: Instant) {
+        if self.state == State::Connecting {
+            self.begin_session();
+            self.authenticate(now);
+        }
+    }
+
+    fn authenticate(&mut self, now: Instant) {
         self.state = State::Authenticating(now + self.config.authentication);
-        let control = self.open(Role::Control);
-        self.now.control = Some(control);
+        let Some(control) = self.now.control else { return };
         let Config { client_id, token, namespaces, agent, .. } = self.config.clone();
         self.send(control, &Auth { client_id, token, namespaces, agent }.into());
+        // Nothing was read of an early one.
+        self.outputs.push_back(Output::Ready(control));
+    }
+
+    fn begin_session(&mut self) {
+        self.now = Now { max_frame: DEFAULT_MAX_FRAME, max_requests: 1, ..Now::default() };
+        let control = self.open(Role::Control);
+        self.now.control = Some(control);
     }
 
     /// The connection is gone, or there was none to be had.

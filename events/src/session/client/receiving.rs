@@ -105,7 +105,13 @@ impl Client {
         }
         // One that is answered answers for those before it.
         while self.now.pings.pop_front().is_some_and(|ping| ping != sent) {}
-        self.attempts = 0;
+        // A server that answers early data has not yet let the client in.
+        if self.is_ready() {
+            self.attempts = 0;
+        }
+        if !core::mem::replace(&mut self.now.is_answered, true) {
+            self.told.push_back(Told::Answered { is_early: !self.is_ready() });
+        }
         let measured = now.saturating_duration_since(sent);
         self.round_trip = Some(match self.round_trip {
             Some(smoothed) => smoothed - smoothed / 8 + measured / 8,
@@ -115,6 +121,7 @@ impl Client {
 
     pub(super) fn on_published(&mut self, ack: PublishAck) {
         let Some(publish) = self.now.publishes.remove(&ack.request) else { return };
+        self.is_held_back = false;
         for (queued, stored) in publish.into_iter().zip(ack.published) {
             self.queued -= 1;
             self.queued_bytes -= queued.bytes.len();
@@ -172,7 +179,12 @@ impl Client {
             return self.break_off(now, code, &failure.message);
         }
         match role {
-            Role::Publish if code.may_repeat() => self.hold(now, failure.request, self.config.backoff_first),
+            Role::Publish if code.may_repeat() => {
+                self.hold(now, failure.request, self.config.backoff_first);
+                if !core::mem::replace(&mut self.is_held_back, true) {
+                    self.told.push_back(Told::HeldBack { code, message: failure.message });
+                }
+            }
             Role::Publish => {
                 let Some(publish) = self.now.publishes.remove(&failure.request) else { return };
                 for queued in publish {

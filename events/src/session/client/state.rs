@@ -22,6 +22,8 @@ pub(super) enum State {
     /// Until then nothing is tried.
     Waiting(Instant),
     Connecting,
+    /// There is a connection whose handshake is not complete: what is sent may be sent again by whoever records it.
+    Early,
     Authenticating(Instant),
     Ready,
     Closed,
@@ -72,6 +74,8 @@ pub(super) struct Now {
     /// When the pings that have no answer were sent.
     pub(super) pings: VecDeque<Instant>,
     pub(super) next_ping: Option<Instant>,
+    /// A ping was answered.
+    pub(super) is_answered: bool,
     pub(super) going_away: Option<Instant>,
 }
 
@@ -93,6 +97,8 @@ pub struct Client {
     pub(super) waiting: VecDeque<(RequestId, Frame)>,
     pub(super) request_count: u64,
     pub(super) round_trip: Option<Duration>,
+    /// The server has refused a publish for now, and taken none since. The program knows.
+    pub(super) is_held_back: bool,
     pub(super) is_closing: bool,
     pub(super) outputs: VecDeque<Output>,
     pub(super) told: VecDeque<Told>,
@@ -118,6 +124,7 @@ impl Client {
             waiting: VecDeque::new(),
             request_count: 0,
             round_trip: None,
+            is_held_back: false,
             is_closing: false,
             outputs: VecDeque::from([Output::Connect]),
             told: VecDeque::new(),
@@ -141,7 +148,10 @@ impl Client {
         self.streams
     }
 
+    /// Every frame goes through here: nothing but Ping is early.
     pub(super) fn send(&mut self, stream: u64, frame: &Frame) {
+        let may_be_early = matches!(frame, Frame::Ping(_));
+        assert!(self.state != State::Early || may_be_early, "a {} is not for early data", frame.name());
         if let Some((_, there)) = self.now.streams.get_mut(&stream) {
             there.send(frame);
             self.outputs.push_back(Output::Ready(stream));

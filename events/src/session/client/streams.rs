@@ -1,7 +1,7 @@
 //! The streams of a client's end.
 
 use crate::code::ErrorCode;
-use crate::session::client::state::{Client, Role};
+use crate::session::client::state::{Client, Role, State};
 use crate::session::{End, ToSend};
 use base::{Bytes, Instant};
 
@@ -11,7 +11,9 @@ impl End for Client {
     }
 
     fn wants_bytes(&self, stream: u64) -> bool {
-        let Some((role, there)) = self.now.streams.get(&stream) else { return false };
+        let Some((role, there)) = self.now.streams.get(&stream).filter(|_| self.state != State::Early) else {
+            return false;
+        };
         match role {
             Role::Delivery(consumer) => {
                 let unread = self.consumers.get(consumer).map_or(0, |consumer| consumer.unread.len());

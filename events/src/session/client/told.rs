@@ -62,6 +62,11 @@ pub enum Output {
 /// What the program is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
+    /// The server has answered the first Ping of a connection: it is there, and so far away.
+    Answered {
+        /// The Ping went as early data.
+        is_early: bool,
+    },
     /// The server has let the client in.
     Connected(AuthAck),
     /// The connection is gone; another one is tried after so long.
@@ -79,6 +84,13 @@ pub enum Told {
         sequence: u64,
         /// It had been stored before.
         is_duplicate: bool,
+    },
+    /// Publishes are refused for now, and tried again until they are stored: told with the first, and again after one was stored.
+    HeldBack {
+        /// Why.
+        code: ErrorCode,
+        /// The same for people.
+        message: String,
     },
     /// An event was refused, and is not tried again.
     NotPublished {
