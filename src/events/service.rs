@@ -37,6 +37,8 @@ struct Inbox {
     waiting: VecDeque<(Operation, Answer)>,
     bytes: usize,
     is_ending: bool,
+    /// The thread waits, and nobody has woken it: a wake is a call of the system, and each operation after the first is found anyway.
+    is_asleep: bool,
     /// The thread is gone, and nobody will answer.
     is_over: bool,
 }
@@ -84,8 +86,11 @@ impl Service {
             () => {
                 inbox.bytes += size;
                 inbox.waiting.push_back((operation, answer));
+                let is_asleep = std::mem::take(&mut inbox.is_asleep);
                 drop(inbox);
-                self.shared.changed.notify_one();
+                if is_asleep {
+                    self.shared.changed.notify_one();
+                }
                 return;
             }
         };
@@ -165,7 +170,9 @@ impl<L: Log> Worker<L> {
                 return None;
             }
             let until = self.broker.commit_deadline().into_iter().chain(self.broker.deadline()).min();
-            inbox = match until.map(|until| until.saturating_duration_since(runtime::clock::now())) {
+            let wait = until.map(|until| until.saturating_duration_since(runtime::clock::now()));
+            inbox.is_asleep = wait.is_none_or(|wait| !wait.is_zero());
+            inbox = match wait {
                 Some(wait) if wait.is_zero() => return Some(Vec::new()),
                 Some(wait) => {
                     let waited = self.shared.changed.wait_timeout(inbox, wait);
@@ -173,6 +180,7 @@ impl<L: Log> Worker<L> {
                 }
                 None => self.shared.changed.wait(inbox).unwrap_or_else(PoisonError::into_inner),
             };
+            inbox.is_asleep = false;
         }
     }
 
