@@ -13,7 +13,7 @@ use posthaste::Identity;
 use serving::posthaste;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use support::Authority;
 
