@@ -5,6 +5,7 @@
 mod carrier;
 pub(crate) mod client;
 mod door;
+mod exchanges;
 mod line;
 pub(crate) mod listen;
 pub(crate) mod machine;

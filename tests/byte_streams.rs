@@ -183,6 +183,9 @@ impl<M: StreamMachine> StreamMachine for Taken<M> {
     fn on_end(&mut self, now: Instant, left: &[u8]) {
         self.machine().on_end(now, left);
     }
+    fn has_output(&self) -> bool {
+        self.0.as_ref().is_some_and(StreamMachine::has_output)
+    }
     fn transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
         self.machine().transmit(now, buffer)
     }

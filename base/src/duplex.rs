@@ -235,6 +235,10 @@ impl Duplex {
 
     fn fill(&mut self, now: Instant, machine: &mut (impl StreamMachine + ?Sized), memory: &mut StreamMemory) -> bool {
         while self.outgoing == Direction::Open && !self.is_reset {
+            if !machine.has_output() {
+                self.is_silent = true;
+                break;
+            }
             let room = self.output.room(memory);
             if room.len() < STREAM_UNIT {
                 break;

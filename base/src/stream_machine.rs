@@ -24,6 +24,7 @@
 //!   after it.
 //!
 //! Bytes out:
+//! - `transmit` is called while `has_output` says that it might do anything.
 //! - `transmit` is given room for [`STREAM_UNIT`] bytes or more, and what it has written is on its way: it is carried whole and in
 //!   order, or the connection is reset. While the carrier takes nothing, `transmit` is not called, so the machine has to bound what its
 //!   application gives it.
@@ -80,6 +81,12 @@ pub trait StreamMachine {
     /// The peer sends nothing more. `left` is what was offered and never taken: nothing, or the beginning of something that
     /// was cut off.
     fn on_end(&mut self, now: Instant, left: &[u8]);
+
+    /// Whether `transmit` might do anything now. Who says no is not asked before it was told something again; who cannot say it cheaply
+    /// says yes.
+    fn has_output(&self) -> bool {
+        true
+    }
 
     /// Writes bytes to the front of `buffer`.
     fn transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing;

@@ -22,8 +22,8 @@ impl Ahead {
         self.len() == 0
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.bytes.get(self.used..).unwrap_or_default()
+    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.used..).unwrap_or_default()
     }
 
     /// Keeps bytes from the front of `bytes` until there are `max`, and says how many.
@@ -55,10 +55,10 @@ mod tests {
     #[test]
     fn it_holds_as_much_as_it_may_and_no_memory_when_it_is_empty() {
         let mut ahead = Ahead::default();
-        assert_eq!((ahead.push(b"abcdef", 4), ahead.bytes()), (4, &b"abcd"[..]));
+        assert_eq!((ahead.push(b"abcdef", 4), &*ahead.bytes()), (4, &b"abcd"[..]));
         assert_eq!(ahead.push(b"x", 4), 0);
         ahead.advance(3);
-        assert_eq!((ahead.push(b"efghij", 4), ahead.bytes(), ahead.len()), (3, &b"defg"[..], 4));
+        assert_eq!((ahead.push(b"efghij", 4), ahead.len(), &*ahead.bytes()), (3, 4, &b"defg"[..]));
         ahead.advance(4);
         assert!(ahead.is_empty());
         assert_eq!(ahead.bytes.capacity(), 0);

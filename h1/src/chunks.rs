@@ -1,6 +1,6 @@
 //! Chunked content (RFC 9112 section 7.1): where its data, and where its trailers are.
 
-use crate::lines::Lines;
+use crate::lines::{Lines, Taken};
 use crate::violation::Violation;
 
 /// Bytes of a chunk's first line: a size of sixteen digits, and extensions, which nobody uses.
@@ -49,7 +49,7 @@ impl Chunks {
     }
 
     /// What is at the front of `bytes`, of which there is one at least.
-    pub(crate) fn next(&mut self, lines: &mut Lines, bytes: &[u8]) -> Result<Chunk, Violation> {
+    pub(crate) fn next(&mut self, lines: &mut Lines, bytes: &mut [u8]) -> Result<Chunk, Violation> {
         match self.place {
             Place::Data(left) => return Ok(Chunk::Data(left)),
             Place::Trailers => return Ok(Chunk::Last),
@@ -58,16 +58,16 @@ impl Chunks {
         let is_size = self.place == Place::Size;
         let (most, too_long) =
             if is_size { (MAX_SIZE_LINE, Violation::ChunkOverhead) } else { (0, Violation::ChunkEnd) };
-        let taken = lines.take(bytes, most, too_long)?;
-        self.count_overhead(taken)?;
-        if let Some(line) = lines.whole() {
+        let Taken { count, line } = lines.take(bytes, most, too_long)?;
+        self.count_overhead(count)?;
+        if let Some(line) = line {
             self.place = match is_size.then(|| size(line)).transpose()? {
                 None => Place::Size,
                 Some(0) => Place::Trailers,
                 Some(size) => Place::Data(size),
             };
         }
-        Ok(Chunk::Framing(taken))
+        Ok(Chunk::Framing(count))
     }
 
     /// So many bytes of data were taken, at most as many as there are of this chunk.
@@ -113,7 +113,8 @@ mod tests {
     fn decode(bytes: &[u8], piece: usize, max_overhead: u64) -> Result<(Vec<u8>, bool), Violation> {
         let (mut chunks, mut lines) = (Chunks::new(max_overhead), Lines::default());
         let mut content = Vec::new();
-        for mut bytes in bytes.chunks(piece) {
+        for bytes in bytes.to_vec().chunks_mut(piece) {
+            let mut bytes = &mut *bytes;
             while !bytes.is_empty() {
                 let taken = match chunks.next(&mut lines, bytes)? {
                     Chunk::Framing(taken) => taken,
@@ -125,7 +126,7 @@ mod tests {
                     }
                     Chunk::Last => return Ok((content, true)),
                 };
-                bytes = &bytes[taken..];
+                bytes = &mut bytes[taken..];
             }
         }
         Ok((content, false))

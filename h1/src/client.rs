@@ -43,9 +43,7 @@ impl Connection {
         let check = check_request(head)?;
         let is_tunnel = head.method == Method::Connect;
         let delimiter = delimiter_of(head, end.then_some(data.len() as u64));
-        let mut out = self.outbox.buffer();
-        write::request(&mut out, head, delimiter, false);
-        self.outbox.push(out.freeze());
+        self.outbox.push_text(|out| write::request(out, head, delimiter, false));
         let mut exchange = Exchange::new(self.next_id(), head.method.clone(), Version::Current);
         exchange.upgrade.clone_from(&head.protocol);
         exchange.delimiter = delimiter;

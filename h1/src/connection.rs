@@ -40,6 +40,12 @@ impl StreamMachine for Connection {
         self.on_peer_end(now);
     }
 
+    fn has_output(&self) -> bool {
+        // Who waits for room is told of it when there is some.
+        let awaits_room = self.current.as_ref().is_some_and(|exchange| exchange.wants_room);
+        awaits_room || !self.outbox.is_empty() || (self.phase == Phase::Ending && !self.ends.outgoing)
+    }
+
     fn transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
         self.give_out(now, buffer)
     }

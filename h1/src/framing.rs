@@ -101,6 +101,11 @@ impl Framing {
         }
     }
 
+    /// All that was said, of which nothing is left here.
+    pub(crate) const fn take_all(&mut self) -> Framing {
+        core::mem::replace(self, Framing::new(self.version))
+    }
+
     /// Drops the fields that are of this connection because it says so. To be called when all were read.
     pub(crate) fn drop_named(&mut self, fields: &mut Fields) {
         if !self.named.is_empty() {

@@ -2,7 +2,7 @@
 
 use crate::config::Limits;
 use crate::framing::{Delimited, Framing, Version};
-use crate::lines::Lines;
+use crate::lines::{Lines, Taken, position};
 use crate::violation::Violation;
 use alloc::vec::Vec;
 use http::{
@@ -33,8 +33,8 @@ impl FieldBudget {
         Ok(())
     }
 
-    /// Takes bytes of the next line from the front, and says how many.
-    pub(crate) fn take(self, lines: &mut Lines, bytes: &[u8]) -> Result<usize, Violation> {
+    /// Takes bytes of the next line from the front.
+    pub(crate) fn take<'a>(self, lines: &'a mut Lines, bytes: &'a mut [u8]) -> Result<Taken<'a>, Violation> {
         lines.take(bytes, self.most(), Violation::FieldsTooLarge)
     }
 
@@ -49,7 +49,7 @@ impl FieldBudget {
         if is_folded(line) {
             return Err(Violation::FoldedLine);
         }
-        let colon = line.iter().position(|byte| *byte == b':').ok_or(Violation::FieldLine)?;
+        let colon = position(line, b':').ok_or(Violation::FieldLine)?;
         let name = line.get_mut(..colon).unwrap_or_default();
         if matches!(name.last(), None | Some(b' ' | b'\t')) {
             return Err(Violation::FieldLine);
@@ -115,19 +115,24 @@ impl HeadReader {
         HeadReader { budget: FieldBudget::new(limits), empty_lines: 0, start: None }
     }
 
+    /// The next head is read.
+    pub(crate) fn begin(&mut self, limits: &Limits) {
+        (self.budget, self.empty_lines, self.start) = (FieldBudget::new(limits), 0, None);
+    }
+
     /// Whether anything of a head has come.
     pub(crate) fn has_begun(&self, lines: &Lines) -> bool {
         self.start.is_some() || lines.has_part()
     }
 
-    /// Takes bytes of a line of a request from the front, and says how many.
-    pub(crate) fn take(
+    /// Takes bytes of a line of a request, or of a response, from the front.
+    pub(crate) fn take<'a>(
         &self,
-        lines: &mut Lines,
-        bytes: &[u8],
+        lines: &'a mut Lines,
+        bytes: &'a mut [u8],
         limits: &Limits,
         is_request: bool,
-    ) -> Result<usize, Violation> {
+    ) -> Result<Taken<'a>, Violation> {
         if self.start.is_some() {
             return self.budget.take(lines, bytes);
         }
@@ -135,65 +140,72 @@ impl HeadReader {
         lines.take(bytes, limits.max_start_line, too_long)
     }
 
-    /// A whole line of a request on a connection with this scheme. `known` is the authority of the request before.
+    /// A whole line of a request on a connection with this scheme. `known` is the authority of the request before. Says whether the head is
+    /// whole with it.
     pub(crate) fn on_request_line(
         &mut self,
         line: &mut [u8],
         scheme: &Scheme,
         known: Option<&Authority>,
-    ) -> Result<Option<Head>, Violation> {
+    ) -> Result<bool, Violation> {
         if self.start.is_none() {
             // RFC 9112 section 2.2-7.
             if line.is_empty() && self.empty_lines < MAX_EMPTY_LINES {
                 self.empty_lines += 1;
-                return Ok(None);
+                return Ok(false);
             }
             self.start = Some(request_line(line, scheme, known)?);
-            return Ok(None);
+            return Ok(false);
         }
         self.on_field(line)
     }
 
-    /// A whole line of a response, to CONNECT or not.
-    pub(crate) fn on_response_line(&mut self, line: &mut [u8], is_connect: bool) -> Result<Option<Head>, Violation> {
+    /// A whole line of a response, to CONNECT or not. Says whether the head is whole with it.
+    pub(crate) fn on_response_line(&mut self, line: &mut [u8], is_connect: bool) -> Result<bool, Violation> {
         if self.start.is_none() {
             self.start = Some(status_line(line, is_connect)?);
-            return Ok(None);
+            return Ok(false);
         }
         self.on_field(line)
     }
 
-    fn on_field(&mut self, line: &mut [u8]) -> Result<Option<Head>, Violation> {
+    /// The head, once it is whole.
+    pub(crate) fn finish(&mut self) -> Result<Head, Violation> {
+        let start = self.start.as_mut().expect("a head that is whole has a first line");
+        let head = start.finish()?;
+        self.start = None;
+        Ok(head)
+    }
+
+    fn on_field(&mut self, line: &mut [u8]) -> Result<bool, Violation> {
         let start = self.start.as_mut().expect("fields come after the first line");
         if let Start::Response { pending, .. } = start {
             if is_folded(line) && !pending.is_empty() {
-                return self.unfold(line);
+                self.unfold(line)?;
+                return Ok(false);
             }
             let before = core::mem::replace(pending, line.to_vec());
-            return self.on_whole_field(before, line.is_empty());
+            self.on_whole_field(before)?;
+            return Ok(line.is_empty());
         }
-        match self.budget.field(line)? {
-            None => self.start.take().map(Start::finish).transpose(),
-            Some(name) => {
-                let (name, value) = name.split(line);
-                start.on_field(name, value)?;
-                Ok(None)
-            }
-        }
+        let Some(name) = self.budget.field(line)? else { return Ok(true) };
+        let (name, value) = name.split(line);
+        start.on_field(name, value)?;
+        Ok(false)
     }
 
     /// The line goes on with the field before it. RFC 9112 section 5.2-4: of a response it is taken, with a space between.
-    fn unfold(&mut self, line: &[u8]) -> Result<Option<Head>, Violation> {
+    fn unfold(&mut self, line: &[u8]) -> Result<(), Violation> {
         self.budget.on_line(line.len())?;
         if let Some(Start::Response { pending, .. }) = &mut self.start {
             pending.push(b' ');
             pending.extend_from_slice(line.trim_ascii());
         }
-        Ok(None)
+        Ok(())
     }
 
     /// A field of a response, once the line after it is there.
-    fn on_whole_field(&mut self, mut line: Vec<u8>, is_last: bool) -> Result<Option<Head>, Violation> {
+    fn on_whole_field(&mut self, mut line: Vec<u8>) -> Result<(), Violation> {
         if !line.is_empty()
             && let Some(name) = self.budget.field(&mut line)?
             && let Some(start) = &mut self.start
@@ -201,7 +213,7 @@ impl HeadReader {
             let (name, value) = name.split(&line);
             start.on_field(name, value)?;
         }
-        if is_last { self.start.take().map(Start::finish).transpose() } else { Ok(None) }
+        Ok(())
     }
 }
 
@@ -229,11 +241,12 @@ impl Start {
         }
     }
 
-    fn finish(self) -> Result<Head, Violation> {
+    /// The head, once all of it was there.
+    fn finish(&mut self) -> Result<Head, Violation> {
         match self {
-            Start::Request { decoder, mut framing, host, is_connect } => {
+            Start::Request { decoder, framing, host, is_connect } => {
                 // RFC 9112 section 3.2-6. One of HTTP/1.0 without an authority is refused as every request without is.
-                if host != Host::Seen && framing.version == Version::Current {
+                if *host != Host::Seen && framing.version == Version::Current {
                     return Err(Violation::HostMissing);
                 }
                 let delimited = framing.delimited()?;
@@ -241,15 +254,15 @@ impl Start {
                 let mut head = decoder.finish().map_err(Violation::Malformed)?;
                 framing.drop_named(&mut head.fields);
                 // RFC 9110 s9.3.6: what follows CONNECT is no content, so nothing may say how long it is.
-                if is_connect && delimited != Delimited::Unsaid {
+                if *is_connect && delimited != Delimited::Unsaid {
                     return Err(Violation::Malformed(Malformed::Connect));
                 }
-                Ok(Head::Request(head, framing, delimited))
+                Ok(Head::Request(head, framing.take_all(), delimited))
             }
-            Start::Response { decoder, mut framing, is_switch, .. } => {
+            Start::Response { decoder, framing, is_switch, .. } => {
                 let mut head = decoder.finish().map_err(Violation::Malformed)?;
                 framing.drop_named(&mut head.fields);
-                Ok(Head::Response(head, framing, is_switch))
+                Ok(Head::Response(head, framing.take_all(), *is_switch))
             }
         }
     }
@@ -360,8 +373,8 @@ impl TrailersReader {
         TrailersReader { budget: FieldBudget::new(limits), decoder: TrailersDecoder::new() }
     }
 
-    /// Takes bytes of a line from the front, and says how many.
-    pub(crate) fn take(&self, lines: &mut Lines, bytes: &[u8]) -> Result<usize, Violation> {
+    /// Takes bytes of a line from the front.
+    pub(crate) fn take<'a>(&self, lines: &'a mut Lines, bytes: &'a mut [u8]) -> Result<Taken<'a>, Violation> {
         self.budget.take(lines, bytes)
     }
 

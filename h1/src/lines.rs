@@ -3,68 +3,78 @@
 use crate::violation::Violation;
 use alloc::vec::Vec;
 
-/// Collects one line after the other. Each is copied once, into memory that is used again for the next; so feeding byte by byte is
-/// the same as feeding whole.
+/// Finds one line after the other. One that is whole in what is offered is taken where it lies; one that comes in pieces is collected, in
+/// memory that is used again for the next. So feeding byte by byte is the same as feeding whole.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
-    line: Vec<u8>,
+    /// The pieces of a line, and its end once that has come.
+    collected: Vec<u8>,
     is_whole: bool,
+}
+
+/// What was found at the front of what was offered.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Taken<'a> {
+    /// So many bytes were taken.
+    pub(crate) count: usize,
+    /// The line without its end, if all of it is there now.
+    pub(crate) line: Option<&'a mut [u8]>,
 }
 
 /// Memory for a line that is kept from one to the next.
 const USUAL: usize = 1 << 10;
 
 impl Lines {
-    /// Takes bytes from the front of `bytes` up to the end of the line, and says how many. The line may have `most` bytes without
-    /// its end; one that has more is answered with `too_long`.
+    /// Takes bytes from the front of `bytes` up to the end of the line. The line may have `most` bytes without its end; one that has more
+    /// is answered with `too_long`.
     /// RFC 9112 section 2.2-1.
-    pub(crate) fn take(&mut self, bytes: &[u8], most: usize, too_long: Violation) -> Result<usize, Violation> {
-        if core::mem::take(&mut self.is_whole) {
+    pub(crate) fn take<'a>(
+        &'a mut self,
+        bytes: &'a mut [u8],
+        most: usize,
+        too_long: Violation,
+    ) -> Result<Taken<'a>, Violation> {
+        if self.is_whole {
             self.clear();
         }
         let end = position(bytes, b'\n');
-        let piece = end.and_then(|end| bytes.get(..=end)).unwrap_or(bytes);
-        if self.line.len() + piece.len() > most.saturating_add(2) {
+        let count = end.map_or(bytes.len(), |end| end + 1);
+        if self.collected.len() + count > most.saturating_add(2) {
             return Err(too_long);
         }
-        self.line.extend_from_slice(piece);
-        if end.is_some() {
-            self.strip_end()?;
-            self.is_whole = true;
+        let piece = bytes.get_mut(..count).unwrap_or_default();
+        if end.is_some() && self.collected.is_empty() {
+            return Ok(Taken { count, line: Some(without_end(piece)?) });
         }
-        Ok(piece.len())
-    }
-
-    /// The line without its end, once all of it is there.
-    pub(crate) fn whole(&mut self) -> Option<&mut [u8]> {
-        self.is_whole.then_some(self.line.as_mut_slice())
+        self.collected.extend_from_slice(piece);
+        self.is_whole = end.is_some();
+        let line = if self.is_whole { Some(without_end(&mut self.collected)?) } else { None };
+        Ok(Taken { count, line })
     }
 
     /// Whether something of a line has come that is not whole.
     pub(crate) fn has_part(&self) -> bool {
-        !self.is_whole && !self.line.is_empty()
+        !self.is_whole && !self.collected.is_empty()
     }
 
     /// Gives back the memory of a long line.
     pub(crate) fn clear(&mut self) {
-        self.line.clear();
-        self.line.shrink_to(USUAL);
+        self.collected.clear();
+        self.collected.shrink_to(USUAL);
         self.is_whole = false;
     }
+}
 
-    /// RFC 9112 section 2.2-2, 2.2-4: a bare LF or CR is a line's end to some recipients and none to others, so neither is taken.
-    fn strip_end(&mut self) -> Result<(), Violation> {
-        let line = self.line.strip_suffix(b"\r\n").ok_or(Violation::LineEnding)?;
-        if line.contains(&b'\r') {
-            return Err(Violation::LineEnding);
-        }
-        self.line.truncate(line.len());
-        Ok(())
+/// RFC 9112 section 2.2-2, 2.2-4: a bare LF or CR is a line's end to some recipients and none to others, so neither is taken.
+fn without_end(line: &mut [u8]) -> Result<&mut [u8], Violation> {
+    match line {
+        [line @ .., b'\r', b'\n'] if position(line, b'\r').is_none() => Ok(line),
+        _ => Err(Violation::LineEnding),
     }
 }
 
 /// Where `wanted` is first. Eight bytes are looked at together: a head has hundreds.
-fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
+pub(crate) fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
     const LOW: u64 = u64::MAX / 0xff;
     const HIGH: u64 = LOW << 7;
     let (words, rest) = bytes.as_chunks::<8>();
@@ -89,11 +99,12 @@ mod tests {
     /// All lines of `bytes`, which come in pieces of `size`.
     fn lines(bytes: &[u8], size: usize, most: usize) -> Result<Vec<Vec<u8>>, Violation> {
         let (mut lines, mut found) = (Lines::default(), Vec::new());
-        for mut piece in bytes.chunks(size) {
-            while !piece.is_empty() {
-                let taken = lines.take(piece, most, LONG)?;
-                piece = &piece[taken..];
-                found.extend(lines.whole().map(|line| line.to_vec()));
+        for piece in bytes.to_vec().chunks_mut(size) {
+            let mut start = 0;
+            while start < piece.len() {
+                let Taken { count, line } = lines.take(&mut piece[start..], most, LONG)?;
+                found.extend(line.map(|line| line.to_vec()));
+                start += count;
             }
         }
         Ok(found)
@@ -116,6 +127,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_line_that_is_whole_is_not_copied() {
+        let (mut lines, mut bytes) = (Lines::default(), b"ab\r\nc".to_vec());
+        let place = bytes.as_ptr();
+        let line = lines.take(&mut bytes, 9, LONG).unwrap().line.unwrap();
+        assert!(core::ptr::eq(line.as_ptr(), place) && line == b"ab");
+        assert!(!lines.has_part() && lines.collected.capacity() == 0);
+        assert_eq!(lines.take(&mut bytes[4..], 9, LONG), Ok(Taken { count: 1, line: None }));
+        assert!(lines.has_part());
     }
 
     /// RFC 9112 section 2.2-1.

@@ -1,29 +1,31 @@
 //! What waits to be sent: heads, the framing of chunks, and content as the application gave it.
 
 use alloc::collections::VecDeque;
-use base::{Buffer, Bytes};
+use alloc::vec::Vec;
+use base::Bytes;
 use http::pace::Delivery;
 
-/// Room for a head of ordinary size.
-const USUAL_HEAD: usize = 512;
-/// The longest frame between chunks: the end of one, sixteen digits, the end of their line.
-const MAX_FRAME: usize = 20;
+/// Memory for text that is kept when all of it was sent: room for a head of ordinary size.
+const USUAL_TEXT: usize = 512;
 
-/// Pieces in their order. Content is referred to until it is sent; what is short is held in place.
+/// Pieces in their order. Content is referred to until it is sent; heads and the framing of chunks are written into one memory, which
+/// serves the next again.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     pieces: VecDeque<Piece>,
+    /// The text of all pieces that are no content, and what was sent of it.
+    text: Vec<u8>,
+    text_sent: usize,
     len: usize,
     /// Bytes that were ever put in.
     written: u64,
-    /// The memory of the head that was sent last.
-    spare: Option<Buffer>,
 }
 
 #[derive(Debug)]
 enum Piece {
-    Bytes(Bytes),
-    Frame { bytes: [u8; MAX_FRAME], from: u8, to: u8 },
+    /// So many bytes of the text, behind that of the pieces before.
+    Text(usize),
+    Content(Bytes),
 }
 
 impl Outbox {
@@ -33,7 +35,6 @@ impl Outbox {
     }
 
     /// Whether nothing waits.
-    #[cfg(test)]
     pub(crate) const fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -43,44 +44,25 @@ impl Outbox {
         Delivery { written: self.written, acknowledged: self.written - self.len as u64 }
     }
 
-    /// Memory for a head.
-    pub(crate) fn buffer(&mut self) -> Buffer {
-        self.spare.take().unwrap_or_else(|| Buffer::with_capacity(USUAL_HEAD))
+    /// Text, which `write` appends to what it is given.
+    pub(crate) fn push_text(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let before = self.text.len();
+        write(&mut self.text);
+        let added = self.text.len().checked_sub(before).expect("text is appended");
+        self.count(added);
+        match self.pieces.back_mut() {
+            Some(Piece::Text(len)) => *len += added,
+            _ if added > 0 => self.pieces.push_back(Piece::Text(added)),
+            _ => {}
+        }
     }
 
+    /// Content.
     pub(crate) fn push(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
             self.count(bytes.len());
-            self.pieces.push_back(Piece::Bytes(bytes));
+            self.pieces.push_back(Piece::Content(bytes));
         }
-    }
-
-    /// The first line of a chunk of `size` bytes, after the end of the one before it.
-    pub(crate) fn push_chunk_header(&mut self, size: usize, is_first: bool) {
-        let mut frame = [0; MAX_FRAME];
-        let mut from = MAX_FRAME;
-        let mut put = |byte| {
-            from -= 1;
-            if let Some(place) = frame.get_mut(from) {
-                *place = byte;
-            }
-        };
-        put(b'\n');
-        put(b'\r');
-        let mut rest = size;
-        loop {
-            put(b"0123456789abcdef".get(rest & 15).copied().unwrap_or(b'0'));
-            rest >>= 4;
-            if rest == 0 {
-                break;
-            }
-        }
-        if !is_first {
-            put(b'\n');
-            put(b'\r');
-        }
-        self.count(MAX_FRAME - from);
-        self.pieces.push_back(Piece::Frame { bytes: frame, from: from as u8, to: MAX_FRAME as u8 });
     }
 
     /// Moves as much as fits to the front of `buffer`, and says how much.
@@ -91,23 +73,32 @@ impl Outbox {
             if room.is_empty() {
                 break;
             }
-            let bytes = piece.as_slice();
+            let bytes = match piece {
+                Piece::Text(len) => self.text.get(self.text_sent..self.text_sent + *len).unwrap_or_default(),
+                Piece::Content(bytes) => bytes.as_slice(),
+            };
             let count = bytes.len().min(room.len());
             let (to, from) = (room.get_mut(..count), bytes.get(..count));
             to.zip(from).map(|(to, from)| to.copy_from_slice(from)).expect("both are as long as the shorter one");
+            let is_all = count == bytes.len();
+            match piece {
+                Piece::Text(len) => (*len, self.text_sent) = (*len - count, self.text_sent + count),
+                Piece::Content(bytes) => bytes.advance(count),
+            }
             written += count;
-            if piece.advance(count) {
-                let sent = self.pieces.pop_front();
-                self.keep(sent);
+            if is_all {
+                self.pieces.pop_front();
             }
         }
         self.len -= written;
+        self.forget_sent();
         written
     }
 
     /// Throws away what was not sent.
     pub(crate) fn clear(&mut self) {
         self.pieces.clear();
+        (self.text, self.text_sent) = (Vec::new(), 0);
         self.written -= self.len as u64;
         self.len = 0;
     }
@@ -117,40 +108,15 @@ impl Outbox {
         self.written += len as u64;
     }
 
-    /// The memory of a head serves the next, if nobody else has it.
-    fn keep(&mut self, sent: Option<Piece>) {
-        if self.spare.is_none()
-            && let Some(Piece::Bytes(bytes)) = sent
-            && bytes.capacity_of_last_part() == Some(USUAL_HEAD)
-        {
-            self.spare = bytes.reclaim().ok();
+    /// Makes room where text was sent, once that is half of all: what is moved is no more than what was sent since.
+    fn forget_sent(&mut self) {
+        if self.text_sent * 2 < self.text.len() {
+            return;
         }
-    }
-}
-
-impl Piece {
-    fn as_slice(&self) -> &[u8] {
-        match self {
-            Piece::Bytes(bytes) => bytes.as_slice(),
-            Piece::Frame { bytes, from, to } => bytes.get(usize::from(*from)..usize::from(*to)).unwrap_or_default(),
-        }
-    }
-
-    /// Drops bytes from the front. Says whether that was all.
-    fn advance(&mut self, count: usize) -> bool {
-        match self {
-            Piece::Bytes(bytes) => {
-                // The last part is kept whole for its memory.
-                if count == bytes.len() {
-                    return true;
-                }
-                bytes.advance(count);
-                false
-            }
-            Piece::Frame { from, to, .. } => {
-                *from += count as u8;
-                from == to
-            }
+        self.text.drain(..self.text_sent);
+        self.text_sent = 0;
+        if self.text.is_empty() {
+            self.text.shrink_to(USUAL_TEXT);
         }
     }
 }
@@ -177,12 +143,13 @@ mod tests {
     fn pieces_are_sent_in_order_whatever_the_room() {
         for room in 1..40 {
             let mut outbox = Outbox::default();
-            outbox.push(Bytes::from_static(b"head"));
+            outbox.push_text(|text| text.extend_from_slice(b"head"));
+            outbox.push_text(|_| {});
+            outbox.push(Bytes::from_static(b"content"));
             outbox.push(Bytes::new());
-            for (size, is_first) in [(5, true), (0xabc, false), (usize::MAX, false), (0, false)] {
-                outbox.push_chunk_header(size, is_first);
-            }
-            let expected = b"head5\r\n\r\nabc\r\n\r\nffffffffffffffff\r\n\r\n0\r\n";
+            outbox.push_text(|text| text.extend_from_slice(b"more "));
+            outbox.push_text(|text| text.extend_from_slice(b"text"));
+            let expected = b"headcontentmore text";
             assert_eq!(outbox.len(), expected.len());
             assert_eq!(sent(&mut outbox, room), expected, "{room}");
             let delivery = outbox.delivery();
@@ -191,17 +158,30 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_of_a_head_serves_the_next() {
+    fn the_memory_of_a_head_serves_the_next_and_that_of_a_long_one_is_given_back() {
         let mut outbox = Outbox::default();
-        for round in 0..3 {
-            let mut buffer = outbox.buffer();
-            buffer.extend_from_slice(b"HTTP/1.1");
-            let place = buffer.as_slice().as_ptr();
-            outbox.push(buffer.freeze());
-            sent(&mut outbox, 3);
-            let again = outbox.buffer();
-            assert_eq!((again.len(), again.as_slice().as_ptr()), (0, place), "{round}");
-            outbox.spare = Some(again);
+        let mut places = Vec::new();
+        for _ in 0..3 {
+            outbox.push_text(|text| text.extend_from_slice(&[b'h'; 300]));
+            places.push(outbox.text.as_ptr());
+            sent(&mut outbox, 7);
+        }
+        assert!(places.iter().all(|place| *place == places[0]));
+        outbox.push_text(|text| text.extend_from_slice(&[b'h'; 10_000]));
+        sent(&mut outbox, 7);
+        assert!(outbox.text.is_empty() && outbox.text.capacity() <= USUAL_TEXT);
+    }
+
+    #[test]
+    fn text_that_was_sent_is_not_held_while_more_of_it_waits() {
+        let mut outbox = Outbox::default();
+        outbox.push_text(|text| text.extend_from_slice(b"head"));
+        for _ in 0..1000 {
+            outbox.push_text(|text| text.extend_from_slice(b"5\r\n"));
+            outbox.push(Bytes::from_static(b"hello"));
+            outbox.push_text(|text| text.extend_from_slice(b"\r\n"));
+            assert_eq!((outbox.transmit(&mut [0; 10]), outbox.len()), (10, 4));
+            assert!(outbox.text.len() <= 2 * 10 && outbox.text.capacity() <= 64, "{}", outbox.text.len());
         }
     }
 
@@ -212,7 +192,7 @@ mod tests {
         let place = content.as_slice().as_ptr();
         outbox.push(content);
         outbox.transmit(&mut [0; 4000]);
-        let Some(Piece::Bytes(rest)) = outbox.pieces.front() else { panic!("most of it waits") };
+        let Some(Piece::Content(rest)) = outbox.pieces.front() else { panic!("most of it waits") };
         assert_eq!((rest.as_slice().as_ptr(), rest.len()), (place.wrapping_add(4000), 6000));
     }
 

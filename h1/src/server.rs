@@ -23,9 +23,8 @@ impl Connection {
             exchange.expects_continue = false;
         }
         if exchange.version == Version::Current {
-            let mut out = self.outbox.buffer();
-            write::response(&mut out, head, Delimiter::NoContent, Persistence::Unsaid, Added::default());
-            self.outbox.push(out.freeze());
+            let (delimiter, persistence, added) = (Delimiter::NoContent, Persistence::Unsaid, Added::default());
+            self.outbox.push_text(|out| write::response(out, head, delimiter, persistence, added));
         }
         Ok(())
     }
@@ -79,7 +78,6 @@ impl Connection {
 
     fn write_response(&mut self, id: ExchangeId, head: &ResponseHead, closes: bool, is_tunnel: bool) {
         let date = self.date_for(head);
-        let mut out = self.outbox.buffer();
         let exchange = self.current.as_ref().filter(|exchange| exchange.id == id);
         let exchange = exchange.expect("the exchange was looked up before");
         let persistence = match exchange.version {
@@ -94,8 +92,7 @@ impl Connection {
             alternative: self.alternative.as_deref().filter(|_| !head.fields.contains("alt-svc")),
             upgrade: exchange.upgrade.as_ref().filter(|_| is_tunnel),
         };
-        write::response(&mut out, head, exchange.delimiter, persistence, added);
-        self.outbox.push(out.freeze());
+        self.outbox.push_text(|out| write::response(out, head, exchange.delimiter, persistence, added));
         self.keeps_alive &= !closes;
     }
 }

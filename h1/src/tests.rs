@@ -69,7 +69,10 @@ fn feed(machine: &mut Connection, bytes: &[u8], size: usize) -> Vec<u8> {
 fn sent(machine: &mut Connection) -> (String, bool) {
     let (mut all, mut buffer) = (Vec::new(), [0; base::STREAM_UNIT]);
     loop {
-        match machine.transmit(NOW, &mut buffer) {
+        let says_nothing = !machine.has_output();
+        let outgoing = machine.transmit(NOW, &mut buffer);
+        assert!(!says_nothing || outgoing == Outgoing::Nothing, "it said that it had nothing to say: {outgoing:?}");
+        match outgoing {
             Outgoing::Bytes(count) => all.extend_from_slice(&buffer[..count]),
             Outgoing::Nothing => return (String::from_utf8_lossy(&all).into_owned(), false),
             Outgoing::End => return (String::from_utf8_lossy(&all).into_owned(), true),

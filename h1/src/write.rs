@@ -1,6 +1,6 @@
 //! The heads of messages, as they are sent (RFC 9112 sections 3, 4 and 5).
 
-use base::Buffer;
+use alloc::vec::Vec;
 use http::{Fields, HttpDate, Method, Path, Protocol, RequestHead, ResponseHead, Status};
 
 /// How the content of a message that is sent is delimited.
@@ -45,7 +45,7 @@ pub(crate) struct Added<'a> {
 /// RFC 9112 section 2.2-3, 2.2-8, 4-4.
 /// RFC 9110 section 7.8-4, 7.8-10.
 pub(crate) fn response(
-    out: &mut Buffer,
+    out: &mut Vec<u8>,
     head: &ResponseHead,
     delimiter: Delimiter,
     persistence: Persistence,
@@ -81,7 +81,7 @@ pub(crate) fn response(
 /// RFC 9112 section 3.2-3, 3.2-4, 3.2.1-1, 3.2.1-2, 3.2.3-1, 3.2.4-1.
 /// RFC 9112 section 2.2-5, 7.4-3.
 /// RFC 9110 section 7.8-10.
-pub(crate) fn request(out: &mut Buffer, head: &RequestHead, delimiter: Delimiter, closes: bool) {
+pub(crate) fn request(out: &mut Vec<u8>, head: &RequestHead, delimiter: Delimiter, closes: bool) {
     let authority = head.authority.as_ref().map_or("", |authority| authority.as_str());
     let method = if head.protocol.is_some() { &Method::Get } else { &head.method };
     out.extend_from_slice(method.as_str().as_bytes());
@@ -100,8 +100,20 @@ pub(crate) fn request(out: &mut Buffer, head: &RequestHead, delimiter: Delimiter
     end(out, delimiter);
 }
 
+/// The first line of a chunk of `size` bytes, after the end of the one before it.
+pub(crate) fn chunk_header(out: &mut Vec<u8>, size: usize, is_first: bool) {
+    if !is_first {
+        out.extend_from_slice(b"\r\n");
+    }
+    let digits = (usize::BITS - size.leading_zeros()).div_ceil(4).max(1);
+    for place in (0..digits).rev() {
+        out.push(b"0123456789abcdef".get(size >> (4 * place) & 15).copied().expect("one of sixteen digits"));
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
 /// The last chunk, and trailers after it (RFC 9112 section 7.1.2).
-pub(crate) fn last_chunk(out: &mut Buffer, is_first: bool, trailers: Option<&Fields>) {
+pub(crate) fn last_chunk(out: &mut Vec<u8>, is_first: bool, trailers: Option<&Fields>) {
     out.extend_from_slice(if is_first { b"0\r\n" } else { b"\r\n0\r\n" });
     if let Some(trailers) = trailers {
         fields(out, trailers);
@@ -109,7 +121,7 @@ pub(crate) fn last_chunk(out: &mut Buffer, is_first: bool, trailers: Option<&Fie
     out.extend_from_slice(b"\r\n");
 }
 
-fn end(out: &mut Buffer, delimiter: Delimiter) {
+fn end(out: &mut Vec<u8>, delimiter: Delimiter) {
     match delimiter {
         Delimiter::NoContent | Delimiter::Length | Delimiter::End | Delimiter::Unopened => {}
         Delimiter::Added(length) => {
@@ -122,19 +134,33 @@ fn end(out: &mut Buffer, delimiter: Delimiter) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn upgrade_fields(out: &mut Buffer, protocol: &Protocol) {
+fn upgrade_fields(out: &mut Vec<u8>, protocol: &Protocol) {
     field(out, b"connection", b"upgrade");
     field(out, b"upgrade", protocol.as_str().as_bytes());
 }
 
-fn fields(out: &mut Buffer, fields: &Fields) {
+fn fields(out: &mut Vec<u8>, fields: &Fields) {
     for (name, value) in fields.iter() {
         field(out, name.as_bytes(), value);
     }
 }
 
-fn field(out: &mut Buffer, name: &[u8], value: &[u8]) {
+fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     for part in [name, b": ", value, b"\r\n"] {
         out.extend_from_slice(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_chunk_is_hexadecimal() {
+        let mut out = Vec::new();
+        for (size, is_first) in [(5, true), (0xabc, false), (usize::MAX, false), (16, false), (0, false)] {
+            chunk_header(&mut out, size, is_first);
+        }
+        assert_eq!(out, b"5\r\n\r\nabc\r\n\r\nffffffffffffffff\r\n\r\n10\r\n\r\n0\r\n");
     }
 }

@@ -30,6 +30,11 @@ impl StreamMachine for Connection {
         self.on_peer_end(now);
     }
 
+    fn has_output(&self) -> bool {
+        let waits = !self.out.control.is_empty() || !self.out.ready.is_empty() || !self.out.wanting.is_empty();
+        waits || (self.state.is_ending && !self.state.has_ended)
+    }
+
     fn transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
         self.give_out(now, buffer)
     }

@@ -1,10 +1,12 @@
 //! Field lines (RFC 9110 section 5): an order-keeping list of names and values.
 //!
-//! All text of a list stands in one buffer, and common names are constants of the program, so a message of ordinary
-//! size costs two allocations however many fields it has. Names are tokens in lower case, values hold no control
+//! All of a list stands in one buffer, line behind line, and common names are constants of the program, so a message of ordinary
+//! size costs one allocation however many fields it has. Names are tokens in lower case, values hold no control
 //! characters: that is checked on the way in, so an encoder need not check again.
 
 mod names;
+
+pub(crate) use names::Common;
 
 use crate::characters::{has_uppercase, is_field_value, is_token};
 use alloc::vec::Vec;
@@ -13,28 +15,38 @@ use core::fmt;
 /// A list of field lines. Lookups ignore case; the same name may occur more than once.
 #[derive(Clone, Default)]
 pub struct Fields {
-    lines: Vec<Line>,
-    text: Vec<u8>,
+    /// Of each line its [`LineHead`], the name unless that is a common one, and the value.
+    lines: Vec<u8>,
+    /// How many there are.
+    count: usize,
 }
 
+/// What stands before the text of a line, in eight bytes.
 #[derive(Clone, Copy)]
-struct Line {
-    name: Name,
-    value: Span,
+struct LineHead {
+    name: NameForm,
+    value_len: u32,
 }
 
+/// How a name is kept.
 #[derive(Clone, Copy)]
-enum Name {
-    Common(&'static str),
-    Other(Span),
+enum NameForm {
+    /// Its number, as one of the common ones.
+    Common(Common),
+    /// In the text, so long.
+    Other(u32),
 }
 
-/// Where in `text`. 32 bits, because a list above 4 GiB is refused.
+/// A name in a list.
 #[derive(Clone, Copy)]
-struct Span {
-    start: u32,
-    len: u32,
+enum Name<'a> {
+    Common(Common),
+    Other(&'a [u8]),
 }
+
+/// The lines that are left, in order.
+#[derive(Clone)]
+struct Lines<'a>(&'a [u8]);
 
 /// A name that is no token, a value with a control character or with space at an end, or more text than fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,17 +77,17 @@ impl Fields {
 
     /// No lines. Allocates nothing.
     pub const fn new() -> Fields {
-        Fields { lines: Vec::new(), text: Vec::new() }
+        Fields { lines: Vec::new(), count: 0 }
     }
 
     /// How many lines there are.
-    pub fn len(&self) -> usize {
-        self.lines.len()
+    pub const fn len(&self) -> usize {
+        self.count
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// Appends a line. Upper-case letters of the name become lower-case (RFC 9114 section 4.2-1).
@@ -111,17 +123,25 @@ impl Fields {
         self.push(name, value)
     }
 
-    /// Drops all lines of that name, and says how many there were. Their text stays allocated as long as the list.
+    /// Drops all lines of that name, and says how many there were.
     pub fn remove(&mut self, name: impl AsRef<[u8]>) -> usize {
-        let before = self.lines.len();
-        let text = &self.text;
-        self.lines.retain(|line| !line.name.is(name.as_ref(), text));
-        before - self.lines.len()
+        let name = name.as_ref();
+        let (before, mut start) = (self.count, 0);
+        while let Some((found, end)) = self.lines.get(start..).and_then(|rest| Lines(rest).next_with_end(start)) {
+            if found.is(name) {
+                self.lines.drain(start..end);
+                self.count -= 1;
+            } else {
+                start = end;
+            }
+        }
+        before - self.count
     }
 
     /// The value of the first line of that name.
     pub fn first(&self, name: impl AsRef<[u8]>) -> Option<&[u8]> {
-        self.lines.iter().find(|line| line.name.is(name.as_ref(), &self.text)).map(|line| line.value.of(&self.text))
+        let name = name.as_ref();
+        Lines(&self.lines).find(|(of_line, _)| of_line.is(name)).map(|(_, value)| value)
     }
 
     /// The value of the first line of that name, if it is text.
@@ -142,8 +162,8 @@ impl Fields {
 
     /// The values of all lines of that name, in order.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        let of_name = self.lines.iter().filter(|line| line.name.is(name.as_bytes(), &self.text));
-        of_name.map(|line| line.value.of(&self.text))
+        let of_name = Lines(&self.lines).filter(|(of_line, _)| of_line.is(name.as_bytes()));
+        of_name.map(|(_, value)| value)
     }
 
     /// Whether there is a line of that name.
@@ -153,7 +173,7 @@ impl Fields {
 
     /// Names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.lines.iter().map(|line| (line.name.text(&self.text), line.value.of(&self.text)))
+        Lines(&self.lines).map(|(name, value)| (name.text(), value))
     }
 
     /// The size as RFC 9114 section 4.2.2 counts it: name, value and 32 bytes for each line.
@@ -161,53 +181,43 @@ impl Fields {
         self.iter().map(|(name, value)| (name.len() + value.len() + Self::LINE_OVERHEAD) as u64).sum()
     }
 
-    /// The same name as a constant, if it is one of the common ones, which are in lower case.
-    pub(crate) fn common_name(name: &[u8]) -> Option<&'static str> {
+    /// The number of a name, if it is one of the common ones, which are in lower case.
+    pub(crate) fn common_name(name: &[u8]) -> Option<Common> {
         names::intern(name)
     }
 
     /// Appends a line whose name is one of the common ones, which all are tokens.
-    pub(crate) fn push_common(&mut self, name: &'static str, value: &[u8]) -> Result<(), InvalidField> {
+    pub(crate) fn push_common(&mut self, name: Common, value: &[u8]) -> Result<(), InvalidField> {
         check_value(value)?;
-        self.reserve_usual();
-        self.push_line(Name::Common(name), value)
+        self.push_line(NameForm::Common(name), &[], value)
     }
 
     /// Appends a line whose name is in lower case already.
     pub(crate) fn push_other(&mut self, name: &[u8], value: &[u8]) -> Result<(), InvalidField> {
         check(name, value)?;
-        self.reserve_usual();
-        let name = Name::Other(self.store(name)?);
-        self.push_line(name, value)
+        let name_len = u32::try_from(name.len()).map_err(|_| InvalidField::TooLarge)?;
+        self.push_line(NameForm::Other(name_len), name, value)
     }
 
-    fn push_line(&mut self, name: Name, value: &[u8]) -> Result<(), InvalidField> {
-        let value = self.store(value)?;
-        self.lines.push(Line { name, value });
-        Ok(())
-    }
-
-    fn reserve_usual(&mut self) {
+    fn push_line(&mut self, form: NameForm, name: &[u8], value: &[u8]) -> Result<(), InvalidField> {
+        let value_len = u32::try_from(value.len()).map_err(|_| InvalidField::TooLarge)?;
+        let head = LineHead { name: form, value_len }.encode().ok_or(InvalidField::TooLarge)?;
+        let end = self.lines.len().checked_add(head.len() + name.len() + value.len());
+        end.and_then(|end| u32::try_from(end).ok()).ok_or(InvalidField::TooLarge)?;
         if self.lines.capacity() == 0 {
             // Made, and not made larger: that is half the work.
-            self.lines = Vec::with_capacity(USUAL_LINES);
-            self.text = Vec::with_capacity(USUAL_TEXT);
+            self.lines.reserve_exact(USUAL.max(head.len() + name.len() + value.len()));
         }
-    }
-
-    fn store(&mut self, bytes: &[u8]) -> Result<Span, InvalidField> {
-        let start = self.text.len();
-        let end = start.checked_add(bytes.len()).ok_or(InvalidField::TooLarge)?;
-        u32::try_from(end).map_err(|_| InvalidField::TooLarge)?;
-        self.text.extend_from_slice(bytes);
-        Ok(Span { start: start as u32, len: bytes.len() as u32 })
+        for part in [&head, name, value] {
+            self.lines.extend_from_slice(part);
+        }
+        self.count += 1;
+        Ok(())
     }
 }
 
 /// Room for a message of ordinary size, so that it does not grow line by line.
-const USUAL_LINES: usize = 8;
-/// The same for the text, in bytes.
-const USUAL_TEXT: usize = 128;
+const USUAL: usize = 256;
 
 /// RFC 9114 section 4.3-3, 10.3-1, 10.3-2.
 /// RFC 9110 section 2.2-1, 5.5-4.
@@ -222,31 +232,78 @@ fn check_value(value: &[u8]) -> Result<(), InvalidField> {
     if is_field_value(value) { Ok(()) } else { Err(InvalidField::Value) }
 }
 
-impl Name {
-    /// Whether it is `name`, in whatever case. Most names of a message differ in length already.
-    #[inline]
-    fn is(self, name: &[u8], all: &[u8]) -> bool {
-        let own = match self {
-            Name::Common(own) => own.as_bytes(),
-            Name::Other(span) => span.of(all),
+impl LineHead {
+    const LEN: usize = 8;
+    /// Marks the number of a common name; the length of another is below it.
+    const COMMON: u32 = 1 << 31;
+
+    fn encode(self) -> Option<[u8; LineHead::LEN]> {
+        let name = match self.name {
+            NameForm::Common(number) => LineHead::COMMON | number.to_u32(),
+            NameForm::Other(len) if len < LineHead::COMMON => len,
+            NameForm::Other(_) => return None,
         };
-        own.len() == name.len() && (own == name || own.eq_ignore_ascii_case(name))
+        Some((u64::from(name) << 32 | u64::from(self.value_len)).to_le_bytes())
     }
 
-    fn text(self, all: &[u8]) -> &str {
-        match self {
-            Name::Common(name) => name,
-            Name::Other(span) => {
-                core::str::from_utf8(span.of(all)).expect("a name was found to be a token, which is ASCII")
-            }
-        }
+    fn decode(bytes: [u8; LineHead::LEN]) -> LineHead {
+        let both = u64::from_le_bytes(bytes);
+        let (name, value_len) = ((both >> 32) as u32, both as u32);
+        let is_common = name & LineHead::COMMON != 0;
+        let name = if is_common {
+            NameForm::Common(Common::from_u32(name & !LineHead::COMMON))
+        } else {
+            NameForm::Other(name)
+        };
+        LineHead { name, value_len }
     }
 }
 
-impl Span {
-    fn of(self, all: &[u8]) -> &[u8] {
-        let start = self.start as usize;
-        all.get(start..start + self.len as usize).expect("a span lies in the buffer that it was made for")
+impl<'a> Lines<'a> {
+    /// The name of the next line, and where that ends if this begins at `start`.
+    fn next_with_end(mut self, start: usize) -> Option<(Name<'a>, usize)> {
+        let before = self.0.len();
+        let (name, _) = self.next()?;
+        Some((name, start + (before - self.0.len())))
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = (Name<'a>, &'a [u8]);
+
+    #[inline]
+    fn next(&mut self) -> Option<(Name<'a>, &'a [u8])> {
+        let (head, text) = self.0.split_first_chunk()?;
+        let LineHead { name, value_len } = LineHead::decode(*head);
+        let (name, rest) = match name {
+            NameForm::Common(number) => (Name::Common(number), text),
+            NameForm::Other(len) => {
+                let (name, rest) = text.split_at(len as usize);
+                (Name::Other(name), rest)
+            }
+        };
+        let (value, rest) = rest.split_at(value_len as usize);
+        self.0 = rest;
+        Some((name, value))
+    }
+}
+
+impl<'a> Name<'a> {
+    /// Whether it is `name`, in whatever case. Most names of a message differ in length already.
+    #[inline]
+    fn is(self, name: &[u8]) -> bool {
+        let is = |own: &[u8]| own == name || own.eq_ignore_ascii_case(name);
+        match self {
+            Name::Common(number) => number.len() == name.len() && is(number.text().as_bytes()),
+            Name::Other(own) => own.len() == name.len() && is(own),
+        }
+    }
+
+    fn text(self) -> &'a str {
+        match self {
+            Name::Common(number) => number.text(),
+            Name::Other(name) => core::str::from_utf8(name).expect("a name was found to be a token, which is ASCII"),
+        }
     }
 }
 

@@ -58,6 +58,8 @@ struct Received {
     any: bool,
     /// More could be done at once.
     has_more: bool,
+    /// The machine wants more than has come.
+    is_wanted: bool,
 }
 
 /// A future that runs a machine; to be spawned. Dropped before its end, it closes the connection, and the machine is not
@@ -128,14 +130,14 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
         let asks = is_told || !self.duplex.has_sent_all();
         let Sent { is_asked, any, has_more } = if asks { self.send(begun, context) } else { Sent::default() };
         let now = if any { self.handle.read_clock() } else { begun };
-        let is_due = (is_told || !self.deadline.is_ahead(now)) && self.check_deadline(now);
+        let is_due = !self.deadline.is_ahead(now) && self.check_deadline(now);
         let received = self.receive(now, context);
-        let is_over = self.check_hang_up(now, context);
+        let is_over = !received.is_wanted && self.check_hang_up(now, context);
         let mut again = has_more | is_due | received.has_more | is_over;
         if is_asked || again || received.any {
             (self.on_progress)(&mut self.machine.borrow_mut(), now);
         }
-        if received.any && !again {
+        if received.any && !again && self.machine.borrow().has_output() {
             // The tasks that have something to do now make calls, and these bring the next turn.
             again = self.duplex.ask(now, &mut *self.machine.borrow_mut(), &mut self.memory.borrow_mut());
             (self.on_progress)(&mut self.machine.borrow_mut(), now);
@@ -144,6 +146,7 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
         // hundred connections with something to do need no more of it than one.
         self.duplex.give_back(&mut self.memory.borrow_mut());
         if again {
+            self.deadline.skip();
             return true;
         }
         self.notice.on_wait(context);
@@ -202,7 +205,7 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
     /// The peer takes nothing more. What it said before, and why perhaps, can still be read.
     fn on_send_error(&mut self, now: Instant, error: io::Error) {
         for _ in 0..LAST_CALLS {
-            if !self.receive_once(now).unwrap_or(false) {
+            if !self.wants_bytes() || self.receive_once(now).is_err() {
                 break;
             }
         }
@@ -212,12 +215,12 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
     fn receive(&mut self, now: Instant, context: &mut Context<'_>) -> Received {
         let mut any = self.broken.is_none() && self.duplex.offer(now, &mut *self.machine.borrow_mut());
         for _ in 0..RECEIVE_CALLS {
-            let wanted = self.broken.is_none() && self.duplex.wants_bytes(&*self.machine.borrow());
-            if !wanted || self.stream.poll_readable(context).is_pending() {
-                return Received { any, has_more: self.broken.is_some() && any };
+            let is_wanted = self.wants_bytes();
+            if !is_wanted || self.stream.poll_readable(context).is_pending() {
+                return Received { any, has_more: self.broken.is_some() && any, is_wanted };
             }
             match self.receive_once(now) {
-                Ok(received) => any |= received,
+                Ok(()) => any = true,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stream.clear_readable(),
                 Err(error) => {
                     self.on_broken(now, error);
@@ -225,13 +228,17 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
                 }
             }
         }
-        Received { any, has_more: any }
+        Received { any, has_more: any, is_wanted: self.wants_bytes() }
+    }
+
+    /// Whether bytes are to be received.
+    fn wants_bytes(&self) -> bool {
+        self.broken.is_none() && self.duplex.wants_bytes(&*self.machine.borrow())
     }
 
     /// Where the machine wants nothing, nobody reads, and would learn of a reset by that.
     fn check_hang_up(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
-        let wanted = self.broken.is_some() || self.duplex.wants_bytes(&*self.machine.borrow());
-        while !wanted && self.stream.poll_hung_up(context).is_ready() {
+        while self.broken.is_none() && self.stream.poll_hung_up(context).is_ready() {
             // There is no error if both have ended and bytes wait to be read.
             if let Some(error) = self.stream.inner().take_error() {
                 self.on_broken(now, error);
@@ -241,12 +248,9 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
         false
     }
 
-    /// False if the machine wants nothing.
-    fn receive_once(&mut self, now: Instant) -> io::Result<bool> {
+    /// The machine has to want it.
+    fn receive_once(&mut self, now: Instant) -> io::Result<()> {
         let mut machine = self.machine.borrow_mut();
-        if !self.duplex.wants_bytes(&*machine) {
-            return Ok(false);
-        }
         let mut memory = self.memory.borrow_mut();
         let room = self.duplex.room(&mut memory);
         let wanted = room.len();
@@ -259,7 +263,7 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
                 self.duplex.on_received(now, len, &mut *machine);
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     fn on_broken(&mut self, now: Instant, error: io::Error) {

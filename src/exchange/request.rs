@@ -32,16 +32,18 @@ fn is_json(content_type: &str) -> bool {
 pub struct Request {
     head: RequestHead,
     body: Body,
-    peer: Peer,
 }
 
 impl Request {
     pub(crate) fn new(exchange: Exchange, head: RequestHead) -> Request {
-        let peer = exchange.peer().clone();
         // RFC 9114 s4.1: a server that does not need the rest of a request says that nothing is wrong.
         let body = Body::new(exchange, &head.fields, Reason::NotNeeded);
         let body = if awaits_continue(&head) { body.awaiting_invitation() } else { body };
-        Request { head, body, peer }
+        Request { head, body }
+    }
+
+    fn peer(&self) -> &Peer {
+        self.body.exchange().peer()
     }
 
     /// All but the body.
@@ -77,14 +79,14 @@ impl Request {
     /// Where the request came from. Of a request that [came early](Request::is_early) the address may be forged:
     /// [`Request::is_address_validated`].
     pub fn remote(&self) -> SocketAddr {
-        self.peer.remote
+        self.peer().remote
     }
 
     /// Whether the client has shown that it receives what is sent to its address (RFC 9000 section 8.1): before that the address may
     /// be anybody's, and is no reason to let somebody in. False for requests in early data, until the handshake is complete;
     /// [`Request::proven`] waits for that.
     pub fn is_address_validated(&self) -> bool {
-        self.peer.is_validated || self.body.exchange().is_proven()
+        self.peer().is_validated || self.body.exchange().is_proven()
     }
 
     /// Whether the request may be a repetition, and has to be safe to act upon more than once: it came as early data, and the handshake
@@ -108,7 +110,7 @@ impl Request {
 
     /// The version of HTTP that the request came by.
     pub fn version(&self) -> HttpVersion {
-        self.peer.version
+        self.peer().version
     }
 
     /// Who the client is: the certificates that it was asked for and showed ([`ServerBuilder::client_authentication`]), whose
@@ -117,13 +119,13 @@ impl Request {
     ///
     /// [`ServerBuilder::client_authentication`]: crate::ServerBuilder::client_authentication
     pub fn peer_identity(&self) -> Option<&PeerIdentity> {
-        self.peer.identity.as_deref()
+        self.peer().identity.as_deref()
     }
 
     /// Whether the connection goes on from an earlier one by a ticket of this server ([`Tickets`](crate::Tickets)), so that the client
     /// has shown no certificate and signed nothing anew.
     pub fn is_resumed(&self) -> bool {
-        self.peer.is_resumed
+        self.peer().is_resumed
     }
 
     /// The protocol that an extended CONNECT asks for (RFC 9220), such as `websocket` or `connect-udp`: the tunnel is begun by

@@ -76,6 +76,10 @@ impl StreamMachine for Carrier {
         self.inner_mut().on_end(now, left);
     }
 
+    fn has_output(&self) -> bool {
+        self.inner().has_output()
+    }
+
     fn transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
         self.inner_mut().transmit(now, buffer)
     }

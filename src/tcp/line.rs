@@ -9,13 +9,13 @@ use crate::exchange::calls::{Events, Peer};
 use crate::exchange::version::HttpVersion;
 use crate::server::event::ServerEvent;
 use crate::tcp::carrier::Carrier;
+use crate::tcp::exchanges::Exchanges;
 use crate::tcp::machine::{Closing, Machine, Place, Told};
 use base::Instant;
 use http::RequestHead;
 use http::exchange::Event;
 use runtime::{Handle, JoinHandle, StreamDriverHandle};
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use tls::Session;
@@ -58,7 +58,7 @@ pub(crate) struct Line {
     driver: OnceCell<StreamDriverHandle>,
     task: Cell<Option<JoinHandle<()>>>,
     remote: SocketAddr,
-    exchanges: RefCell<BTreeMap<Place, Events>>,
+    exchanges: RefCell<Exchanges<Place, Events>>,
     /// Whether exchanges can begin, as far as the peer has said.
     is_open: Cell<bool>,
     /// It carries a tunnel, and nothing after that.
@@ -157,7 +157,7 @@ impl Line {
         if let Some(what) = slow {
             self.owner.tell(&ServerEvent::ClientTooSlow { remote: self.remote, what });
         }
-        let events = self.exchanges.borrow().get(&place).cloned();
+        let events = self.exchanges.borrow().get(place);
         if let Some(events) = events {
             events.on_event(event);
         }
@@ -168,7 +168,7 @@ impl Line {
         self.is_open.set(false);
         self.was_idle();
         let error = Rc::new(self.error(closing));
-        let all: Vec<Events> = self.exchanges.borrow().values().cloned().collect();
+        let all = self.exchanges.borrow().all();
         all.iter().for_each(|events| events.on_connection_over(&error));
     }
 
@@ -204,7 +204,7 @@ impl Line {
 
     /// No task works on the exchange any more.
     pub(crate) fn remove_exchange(&self, place: Place) {
-        if self.exchanges.borrow_mut().remove(&place).is_some() {
+        if self.exchanges.borrow_mut().remove(place) {
             self.owner.on_exchange_end();
         }
     }
@@ -212,7 +212,7 @@ impl Line {
     /// Takes no more requests.
     pub(crate) fn drain(self: &Rc<Line>) {
         self.with(Machine::drain);
-        let all: Vec<Events> = self.exchanges.borrow().values().cloned().collect();
+        let all = self.exchanges.borrow().all();
         all.iter().for_each(Events::on_server_end);
     }
 

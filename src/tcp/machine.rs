@@ -410,6 +410,13 @@ impl StreamMachine for Machine {
         }
     }
 
+    fn has_output(&self) -> bool {
+        match self {
+            Machine::Shown { .. } => true,
+            machine => machine.inner().is_some_and(StreamMachine::has_output),
+        }
+    }
+
     fn transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
         match self {
             Machine::Shown { .. } => Outgoing::End,

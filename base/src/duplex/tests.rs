@@ -14,6 +14,8 @@ struct Lines {
     was_reset: u32,
     to_send: Vec<u8>,
     transmits: u32,
+    /// It says that it has nothing to send.
+    is_silent: bool,
 }
 
 impl StreamMachine for Lines {
@@ -36,6 +38,10 @@ impl StreamMachine for Lines {
     fn on_end(&mut self, _now: Instant, left: &[u8]) {
         assert!(self.left.is_none(), "it comes once");
         self.left = Some(String::from_utf8(left.to_vec()).unwrap());
+    }
+
+    fn has_output(&self) -> bool {
+        !self.is_silent
     }
 
     fn transmit(&mut self, _now: Instant, buffer: &mut [u8]) -> Outgoing {
@@ -247,4 +253,17 @@ fn what_a_machine_is_asked_for_leaves_with_what_it_says_next() {
     assert_eq!(duplex.to_send(), [3; 10]);
     duplex.on_sent(10);
     assert!(duplex.take_end() && !duplex.ask(NOW, machine, memory));
+}
+
+#[test]
+fn a_machine_that_has_nothing_to_send_is_not_asked_for_it_and_no_buffer_is_held_for_that() {
+    let mut rig = rig();
+    rig.machine.is_silent = true;
+    assert!(!rig.transmit() && rig.duplex.has_sent_all() && rig.machine.transmits == 0);
+    assert!(!rig.duplex.ask(NOW, &mut rig.machine, &mut rig.memory) && rig.duplex.has_sent_all());
+    rig.duplex.give_back(&mut rig.memory);
+    assert_eq!((rig.machine.transmits, rig.memory.spare_count()), (0, 0));
+    (rig.machine.is_silent, rig.machine.to_send) = (false, b"one".to_vec());
+    assert!(rig.transmit() && rig.duplex.to_send() == b"one");
+    assert_eq!(rig.machine.transmits, 2, "it did not say that this was all");
 }

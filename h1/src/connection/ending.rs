@@ -4,7 +4,6 @@ use super::state::{Connection, Incoming, Phase};
 use crate::ahead::Ahead;
 use crate::event::{Closing, Event};
 use crate::exchange::ExchangeId;
-use crate::head::HeadReader;
 use crate::violation::Violation;
 use crate::write::{self, Added, Delimiter, Persistence};
 use alloc::format;
@@ -27,7 +26,7 @@ impl Connection {
             // RFC 9112 section 9.6-3, 9.6-6.
             return self.end(now, Closing::Done);
         }
-        self.incoming = Incoming::Head(HeadReader::new(&self.config.limits));
+        self.await_head();
         match self.side {
             Side::Server => self.clocks.on_quiet(now),
             Side::Client => self.events.push_back(Event::Available),
@@ -210,11 +209,9 @@ impl Connection {
         let head = ResponseHead::new(status).with_field("content-type", "text/plain; charset=utf-8");
         let head = head.expect("a field of ours is well-formed");
         let date = self.date_for(&head);
-        let mut out = self.outbox.buffer();
         let length = Delimiter::Added(text.len() as u64);
         let added = Added { date: date.as_ref(), ..Added::default() };
-        write::response(&mut out, &head, length, Persistence::Close, added);
-        self.outbox.push(out.freeze());
+        self.outbox.push_text(|out| write::response(out, &head, length, Persistence::Close, added));
         self.outbox.push(text);
     }
 }

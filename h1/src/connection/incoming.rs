@@ -5,7 +5,8 @@ use crate::chunks::{Chunk, Chunks};
 use crate::event::Closing;
 use crate::exchange::{Exchange, ExchangeId};
 use crate::framing::{Delimited, Framing, Version};
-use crate::head::{Head, HeadReader, TrailersReader};
+use crate::head::{Head, TrailersReader};
+use crate::lines::Taken;
 use crate::violation::Violation;
 use crate::write::Delimiter;
 use base::{Instant, Side};
@@ -14,7 +15,7 @@ use http::{Malformed, Method, RequestHead, ResponseHead, Status};
 
 impl Connection {
     /// Takes what it can use from the front, and some of what a client has sent ahead; says how much.
-    pub(crate) fn take_in(&mut self, now: Instant, bytes: &[u8]) -> usize {
+    pub(crate) fn take_in(&mut self, now: Instant, bytes: &mut [u8]) -> usize {
         // What is ahead waits for the application.
         let taken = if self.ahead.is_empty() { self.use_bytes(now, bytes) } else { 0 };
         let left = bytes.get(taken..).unwrap_or_default();
@@ -51,9 +52,9 @@ impl Connection {
         }
     }
 
-    fn use_bytes(&mut self, now: Instant, bytes: &[u8]) -> usize {
+    fn use_bytes(&mut self, now: Instant, bytes: &mut [u8]) -> usize {
         let mut taken = 0;
-        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty())
+        while let Some(rest) = bytes.get_mut(taken..).filter(|rest| !rest.is_empty())
             && self.phase != Phase::Broken
         {
             match self.step(now, rest) {
@@ -65,9 +66,9 @@ impl Connection {
         taken
     }
 
-    fn step(&mut self, now: Instant, bytes: &[u8]) -> Result<usize, Violation> {
+    fn step(&mut self, now: Instant, bytes: &mut [u8]) -> Result<usize, Violation> {
         match &mut self.incoming {
-            Incoming::Head(_) => self.on_head_bytes(now, bytes),
+            Incoming::Head => self.on_head_bytes(now, bytes),
             Incoming::Length(left) => {
                 let most = usize::try_from(*left).unwrap_or(usize::MAX);
                 let piece = bytes.get(..most).unwrap_or(bytes);
@@ -82,12 +83,12 @@ impl Connection {
             }
             Incoming::Chunks(_) => self.on_chunk_bytes(now, bytes),
             Incoming::Trailers(reader) => {
-                let taken = reader.take(&mut self.lines, bytes)?;
-                let is_last = self.lines.whole().map(|line| reader.on_line(line)).transpose()?;
+                let Taken { count, line } = reader.take(&mut self.lines, bytes)?;
+                let is_last = line.map(|line| reader.on_line(line)).transpose()?;
                 if is_last == Some(true) {
                     self.on_trailers(now);
                 }
-                Ok(taken)
+                Ok(count)
             }
             Incoming::Raw => Ok(self.on_content(now, bytes)),
             // RFC 9112 section 9.3.2-2.
@@ -96,37 +97,40 @@ impl Connection {
         }
     }
 
-    fn on_head_bytes(&mut self, now: Instant, bytes: &[u8]) -> Result<usize, Violation> {
+    fn on_head_bytes(&mut self, now: Instant, bytes: &mut [u8]) -> Result<usize, Violation> {
         let is_request = self.side == Side::Server;
         // RFC 9112 section 6.3-15, 9.2-2.
         if !is_request && self.current.is_none() {
             return Err(Violation::Unasked);
         }
         self.clocks.on_head_byte(now);
-        let Incoming::Head(reader) = &mut self.incoming else { return Ok(0) };
-        let taken = reader.take(&mut self.lines, bytes, &self.config.limits, is_request)?;
-        let Some(line) = self.lines.whole() else { return Ok(taken) };
-        let head = if is_request {
-            reader.on_request_line(line, &self.scheme, self.known.as_ref())?
+        let Taken { count, line } = self.head.take(&mut self.lines, bytes, &self.config.limits, is_request)?;
+        let Some(line) = line else { return Ok(count) };
+        let is_whole = if is_request {
+            self.head.on_request_line(line, &self.scheme, self.known.as_ref())?
         } else {
             let is_connect = self.current.as_ref().is_some_and(Exchange::is_plain_connect);
-            reader.on_response_line(line, is_connect)?
+            self.head.on_response_line(line, is_connect)?
         };
-        if head.is_none() && !self.head_has_begun() {
-            self.clocks.on_head_end();
+        if !is_whole {
+            if !self.head_has_begun() {
+                self.clocks.on_head_end();
+            }
+            return Ok(count);
         }
-        match head {
-            None => {}
-            Some(Head::Request(head, framing, delimited)) => self.on_request(head, &framing, delimited)?,
-            Some(Head::Response(head, framing, is_switch)) => self.on_response(now, head, &framing, is_switch)?,
+        match self.head.finish()? {
+            Head::Request(head, framing, delimited) => self.on_request(head, &framing, delimited)?,
+            Head::Response(head, framing, is_switch) => self.on_response(now, head, &framing, is_switch)?,
         }
-        Ok(taken)
+        Ok(count)
     }
 
     fn on_request(&mut self, mut head: RequestHead, framing: &Framing, delimited: Delimited) -> Result<(), Violation> {
         self.lines.clear();
         self.clocks.on_request();
-        self.known.clone_from(&head.authority);
+        if self.known != head.authority {
+            self.known.clone_from(&head.authority);
+        }
         self.keeps_alive &= framing.keeps_alive();
         let mut exchange = Exchange::new(self.next_id(), head.method.clone(), framing.version);
         if delimited == Delimited::Unsaid && head.method == Method::Get {
@@ -181,7 +185,7 @@ impl Connection {
             if exchange.informational > limits.max_informational {
                 return Err(Violation::TooManyInformational);
             }
-            self.incoming = Incoming::Head(HeadReader::new(&limits));
+            self.await_head();
             self.tell(id, Event::Informational(head));
             return Ok(());
         }
@@ -226,7 +230,7 @@ impl Connection {
         Ok(())
     }
 
-    fn on_chunk_bytes(&mut self, now: Instant, bytes: &[u8]) -> Result<usize, Violation> {
+    fn on_chunk_bytes(&mut self, now: Instant, bytes: &mut [u8]) -> Result<usize, Violation> {
         let Incoming::Chunks(chunks) = &mut self.incoming else { return Ok(0) };
         match chunks.next(&mut self.lines, bytes)? {
             Chunk::Framing(taken) => Ok(taken),

@@ -34,7 +34,7 @@ impl Connection {
         if !piece.is_empty() {
             if let Delimiter::Chunks(is_begun) = delimiter {
                 let is_first = !core::mem::replace(is_begun, true);
-                self.outbox.push_chunk_header(piece.len(), is_first);
+                self.outbox.push_text(|out| write::chunk_header(out, piece.len(), is_first));
             }
             self.outbox.push(piece);
         }
@@ -64,9 +64,7 @@ impl Connection {
         let (delimiter, is_answered) = (exchange.delimiter, exchange.receiving.phase() != ReceivePhase::Head);
         match delimiter {
             Delimiter::Chunks(is_begun) => {
-                let mut out = self.outbox.buffer();
-                write::last_chunk(&mut out, !is_begun, trailers);
-                self.outbox.push(out.freeze());
+                self.outbox.push_text(|out| write::last_chunk(out, !is_begun, trailers));
             }
             // Our side of a tunnel ends, and of a connection whose last message this is.
             Delimiter::End => self.end_output(),

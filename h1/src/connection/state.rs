@@ -30,6 +30,7 @@ pub struct Connection {
     /// What the last request named: most of a connection's requests name the same.
     pub(super) known: Option<Authority>,
     pub(super) lines: Lines,
+    pub(super) head: HeadReader,
     pub(super) incoming: Incoming,
     /// What a client has sent ahead: it comes before what is offered.
     pub(crate) ahead: Ahead,
@@ -51,8 +52,8 @@ pub struct Connection {
 /// What the next bytes are.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    /// A head.
-    Head(HeadReader),
+    /// A head, of which the [`HeadReader`] has what has come.
+    Head,
     /// Content of which so many bytes are to come.
     Length(u64),
     /// Content in chunks.
@@ -104,14 +105,14 @@ impl Connection {
     }
 
     fn new(side: Side, config: Config, scheme: Scheme) -> Connection {
-        let incoming = Incoming::Head(HeadReader::new(&config.limits));
         Connection {
             side,
+            head: HeadReader::new(&config.limits),
             config,
             scheme,
             known: None,
             lines: Lines::default(),
-            incoming,
+            incoming: Incoming::Head,
             ahead: Ahead::default(),
             current: None,
             next_id: 0,
@@ -148,7 +149,13 @@ impl Connection {
     }
 
     pub(super) fn head_has_begun(&self) -> bool {
-        matches!(&self.incoming, Incoming::Head(reader) if reader.has_begun(&self.lines))
+        matches!(self.incoming, Incoming::Head) && self.head.has_begun(&self.lines)
+    }
+
+    /// A head comes next.
+    pub(super) fn await_head(&mut self) {
+        self.head.begin(&self.config.limits);
+        self.incoming = Incoming::Head;
     }
 
     /// The exchange of this name, if it is under way.

@@ -167,7 +167,7 @@ fn chunked_content_and_trailers_come_in() {
         trailers.push("sum", "7").unwrap();
         let told = [exchange::Event::Body, exchange::Event::Trailers(trailers), exchange::Event::Finished];
         assert_eq!(events(&mut server), told.map(|event| Event::Exchange(id, event)), "{size}");
-        assert_eq!((left.as_slice(), server.ahead.bytes()), (&b""[..], &b"GET"[..]));
+        assert_eq!((left.as_slice(), &*server.ahead.bytes()), (&b""[..], &b"GET"[..]));
     }
 }
 

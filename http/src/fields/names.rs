@@ -41,9 +41,41 @@ const BY_LENGTH: [&[&str]; 29] = [
     &["access-control-allow-headers", "access-control-allow-methods"],
 ];
 
-/// The same name as a constant of the program, if it is one of the common ones. `name` is in lower case.
-pub(super) fn intern(name: &[u8]) -> Option<&'static str> {
-    BY_LENGTH.get(name.len())?.iter().copied().find(|known| known.as_bytes() == name)
+/// The number of a common name: its length, and its place among those of that length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Common {
+    len: u8,
+    place: u8,
+}
+
+impl Common {
+    /// As one number, below 2^16.
+    pub(super) const fn to_u32(self) -> u32 {
+        (self.len as u32) << 8 | self.place as u32
+    }
+
+    /// The name of this number, which [`to_u32`](Common::to_u32) has given.
+    pub(super) const fn from_u32(number: u32) -> Common {
+        Common { len: (number >> 8) as u8, place: number as u8 }
+    }
+
+    /// How long the name is.
+    pub(super) const fn len(self) -> usize {
+        self.len as usize
+    }
+
+    /// The name.
+    pub(super) fn text(self) -> &'static str {
+        let names = BY_LENGTH.get(usize::from(self.len));
+        names.and_then(|names| names.get(usize::from(self.place))).expect("a number is that of a name")
+    }
+}
+
+/// Which of the common names it is, if it is one. `name` is in lower case.
+pub(super) fn intern(name: &[u8]) -> Option<Common> {
+    let is_it = |known: &&str| known.as_bytes().first() == name.first() && known.as_bytes() == name;
+    let place = BY_LENGTH.get(name.len())?.iter().position(is_it)?;
+    Some(Common { len: name.len() as u8, place: place as u8 })
 }
 
 #[cfg(test)]
@@ -55,7 +87,8 @@ mod tests {
         for (length, names) in BY_LENGTH.iter().enumerate() {
             for name in *names {
                 assert_eq!(name.len(), length, "{name} stands in the wrong row");
-                assert_eq!(intern(name.as_bytes()), Some(*name));
+                let known = intern(name.as_bytes()).unwrap();
+                assert_eq!((known.text(), Common::from_u32(known.to_u32())), (*name, known));
                 assert_eq!(name.to_ascii_lowercase(), *name);
             }
         }

@@ -55,23 +55,24 @@ impl RequestDecoder {
         }
     }
 
-    /// All lines were there.
-    pub fn finish(mut self) -> Result<RequestHead, Malformed> {
+    /// All lines were there. None of them is left here.
+    pub fn finish(&mut self) -> Result<RequestHead, Malformed> {
         self.join_cookies()?;
         rules::content_length(&self.fields)?;
         let authority = self.agreed_authority()?;
         // RFC 9114 section 4.3.1-6: what is not there is missed here, what is there twice in `once`.
-        let method = self.method.ok_or(Malformed::MissingPseudoField)?;
-        if self.protocol.is_some() && (method != Method::Connect || !self.extended_connect) {
+        let method = self.method.take().ok_or(Malformed::MissingPseudoField)?;
+        let (scheme, path, protocol) = (self.scheme.take(), self.path.take(), self.protocol.take());
+        if protocol.is_some() && (method != Method::Connect || !self.extended_connect) {
             return Err(Malformed::Protocol);
         }
-        let (scheme, path) = if method == Method::Connect && self.protocol.is_none() {
-            check_connect(&self.scheme, &self.path, &authority)?;
+        let (scheme, path) = if method == Method::Connect && protocol.is_none() {
+            check_connect(&scheme, &path, &authority)?;
             (None, None)
         } else {
             // RFC 8441 section 4-2: those with a protocol among them.
-            let scheme = self.scheme.ok_or(Malformed::MissingPseudoField)?;
-            let path = self.path.ok_or(Malformed::MissingPseudoField)?;
+            let scheme = scheme.ok_or(Malformed::MissingPseudoField)?;
+            let path = path.ok_or(Malformed::MissingPseudoField)?;
             // RFC 9114 section 4.3.1-7: Host would do as well; it was made the authority.
             if authority.is_none() && scheme.needs_authority() {
                 return Err(Malformed::MissingAuthority);
@@ -79,7 +80,7 @@ impl RequestDecoder {
             let path = Path::from_vec(path.into_vec(), &method, &scheme).map_err(|_| Malformed::Path)?;
             (Some(scheme), Some(path))
         };
-        Ok(RequestHead { method, scheme, authority, path, protocol: self.protocol, fields: self.fields })
+        Ok(RequestHead { method, scheme, authority, path, protocol, fields: core::mem::take(&mut self.fields) })
     }
 
     fn push_pseudo(&mut self, name: &[u8], value: &[u8]) -> Result<(), Malformed> {

@@ -39,14 +39,14 @@ impl ResponseDecoder {
         Ok(())
     }
 
-    /// All lines were there.
-    pub fn finish(self) -> Result<ResponseHead, Malformed> {
+    /// All lines were there. None of them is left here.
+    pub fn finish(&mut self) -> Result<ResponseHead, Malformed> {
         // RFC 9114 section 4.3.2-1.
-        let status = self.status.ok_or(Malformed::Status)?;
+        let status = self.status.take().ok_or(Malformed::Status)?;
         if status.code() == 101 {
             return Err(Malformed::SwitchingProtocols);
         }
         rules::content_length(&self.fields)?;
-        Ok(ResponseHead { status, fields: self.fields })
+        Ok(ResponseHead { status, fields: core::mem::take(&mut self.fields) })
     }
 }

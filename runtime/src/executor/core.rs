@@ -170,6 +170,10 @@ impl Core {
         self.timers.borrow_mut().rearm(self.now.get(), armed, deadline, waker)
     }
 
+    pub(crate) fn wakes(&self, armed: Armed, waker: &Waker) -> bool {
+        self.timers.borrow().wakes(armed, waker)
+    }
+
     pub(crate) fn disarm(&self, armed: Armed) {
         let waker = self.timers.borrow_mut().disarm(armed);
         drop(waker);

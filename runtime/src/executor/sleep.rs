@@ -34,6 +34,12 @@ impl Sleep {
         self.deadline = deadline;
     }
 
+    /// Whether it is not ready for so long, and this task is woken when it is.
+    pub(crate) fn waits_for(&self, long: Duration, context: &Context<'_>) -> bool {
+        self.deadline > self.core.now() + long
+            && self.armed.is_some_and(|armed| self.core.wakes(armed, context.waker()))
+    }
+
     fn disarm(&mut self) {
         if let Some(armed) = self.armed.take() {
             self.core.disarm(armed);

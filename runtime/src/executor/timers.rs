@@ -72,6 +72,12 @@ impl Timers {
         true
     }
 
+    /// Whether a timer runs, and wakes this one.
+    pub(crate) fn wakes(&self, armed: Armed, waker: &Waker) -> bool {
+        let place = &self.places[armed.place];
+        place.generation == armed.generation && place.waker.as_ref().is_some_and(|known| known.will_wake(waker))
+    }
+
     /// Has a timer stand where its deadline wants it to.
     fn keep(&mut self, now: Instant, place: usize) {
         let Place { deadline, key, .. } = &mut self.places[place];

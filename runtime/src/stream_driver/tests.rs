@@ -229,6 +229,25 @@ fn a_deadline_comes_and_an_idle_connection_is_left_alone() {
     assert!(matches!(executor.block_on(ending), Ok(StreamEnding::Ended)));
 }
 
+#[test]
+fn a_deadline_that_has_moved_away_comes_when_it_is_due_then() {
+    let rig = rig(Talker::default());
+    let begun = crate::clock::now();
+    let set = |millis| {
+        rig.machine.borrow_mut().deadline = Some(begun + Duration::from_millis(millis));
+        rig.notify.notify();
+        rig.executor.block_on(rig.notify.flushed());
+    };
+    set(250);
+    set(400);
+    rig.until(|machine| machine.timeouts == 1);
+    assert!(crate::clock::now() >= begun + Duration::from_millis(400), "not when the first would have come");
+    // One that comes nearer is not waited for longer.
+    set(600_000);
+    set(450);
+    rig.until(|machine| machine.timeouts == 2);
+}
+
 /// A machine is asked for something to send after it was told something, once, and not because something happens.
 #[test]
 fn a_machine_is_asked_when_it_may_have_something_to_say() {

@@ -1,11 +1,12 @@
 """What connections and requests by TCP cost a server, ours beside nginx and hyper:
-`tcp_cost.py POSTHASTE [--memory BENCH_TCP] [--hyper BENCH_HYPER] [--connections N] [--rounds N] [--only requests|connections]`. Processor time
+`tcp_cost.py POSTHASTE [--memory BENCH_TCP] [--hyper BENCH_HYPER] [--connections N] [--rounds N] [--only requests|connections|instructions]`. Processor time
 and instructions (where `perf` may count them) are those of the server's process, so that they mean something on a machine that others use as
 well; memory is its resident set. Prints lines; fails only if something is not answered.
 
 One worker each, TLS 1.3 with AES-256-GCM, h2load and, for HTTP/1.1, wrk as clients. `posthaste serve` and nginx serve a file of 1,000 bytes, which
 neither keeps open; nginx again and the programs of bench/tcp (ours) and bench/hyper serve 1,000 bytes from memory. Requests are measured in rounds, every server once in each;
-printed is the median."""
+printed is the median. `--only instructions` has callgrind count those of a request of HTTP/1.1 to the programs that answer from memory, which
+is the same on every machine; what it writes says where they are (`callgrind_annotate`)."""
 
 import argparse
 import os
@@ -132,6 +133,26 @@ def ask_by_wrk(url, _, __):
     return int(re.search(r"(\d+) requests in", said).group(1))
 
 
+def count_by_callgrind(program, work, asked, out):
+    """Instructions in user space of a server that is asked so much and ends."""
+    tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
+    server = Server("callgrind", [*tool, program, f"127.0.0.1:{(port := free_port())}", str(work / "good.pem"), str(work / "good.key")], port, port)
+    ask_by_h2load(f"https://127.0.0.1:{port}/f", ["--h1"], asked)
+    server.child.terminate()
+    server.child.wait()
+    return int(re.search(r"^(?:totals|summary): (\d+)", out.read_text(), re.MULTILINE).group(1))
+
+
+def instructions(programs, work):
+    """What a request costs beside the handshakes: the difference of two runs with as many connections."""
+    for name, program in programs.items():
+        out = pathlib.Path(tempfile.gettempdir()) / f"callgrind.out.{pathlib.Path(program).name}"
+        few, many = (count_by_callgrind(program, work, asked, out) for asked in FEW_AND_MANY)
+        each = (many - few) / (FEW_AND_MANY[1] - FEW_AND_MANY[0])
+        print(f"HTTP/1.1, h2load: {name}: {each:.0f} instructions of its own for a request, {out}", flush=True)
+
+
+FEW_AND_MANY = (1_600, 17_600)
 WAYS = {
     "HTTP/2, h2load": ("h2", ask_by_h2load, ["-m", "10"], 50_000),
     "HTTP/1.1, h2load": ("http/1.1", ask_by_h2load, ["--h1"], 30_000),
@@ -197,7 +218,7 @@ def main():
     parser.add_argument("--hyper", help="the program of bench/hyper")
     parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=["requests", "connections"])
+    parser.add_argument("--only", choices=["requests", "connections", "instructions"])
     arguments = parser.parse_args()
     files = arguments.connections + 2000
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -208,9 +229,12 @@ def main():
         (work / "site").mkdir()
         (work / "site" / "f").write_bytes(os.urandom(1000))
         (work / "site" / "large").write_bytes(bytes(100_000_000))
-        servers = [ours(arguments.posthaste, work), nginx("nginx", work, files, "/f"), nginx("nginx, from memory", work, files, "/memory")]
         programs = {"posthaste, from memory": arguments.memory, "hyper, from memory": arguments.hyper}
-        servers += [from_memory(name, program, work) for name, program in programs.items() if program]
+        programs = {name: program for name, program in programs.items() if program}
+        if arguments.only == "instructions":
+            return instructions(programs, work)
+        servers = [ours(arguments.posthaste, work), nginx("nginx", work, files, "/f"), nginx("nginx, from memory", work, files, "/memory")]
+        servers += [from_memory(name, program, work) for name, program in programs.items()]
         try:
             if arguments.only != "connections":
                 requests(servers, arguments.rounds)

@@ -233,6 +233,11 @@ impl Connection {
         (self.error.is_some() || self.closed.by_us) && !self.writer.has_waiting()
     }
 
+    /// Whether this layer has anything to send, or its end to say.
+    pub(super) fn has_output(&self) -> bool {
+        self.writer.has_waiting() || self.owed_update.is_some() || self.closed.by_us || self.error.is_some()
+    }
+
     /// Whether the peer has said that it sends nothing more.
     pub const fn peer_has_closed(&self) -> bool {
         self.closed.by_peer

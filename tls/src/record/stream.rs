@@ -328,6 +328,11 @@ impl<M: StreamMachine, R: Random> StreamMachine for TlsStream<M, R> {
         self.check_close(now);
     }
 
+    fn has_output(&self) -> bool {
+        let of_machine = self.is_alive() && !self.machine_end.sends_nothing && self.machine.has_output();
+        of_machine || self.connection.has_output() || !self.held.is_empty() || !self.kept.is_empty()
+    }
+
     fn transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Outgoing {
         let written = loop {
             self.offer_kept(now);

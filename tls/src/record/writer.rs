@@ -173,9 +173,10 @@ impl RecordWriter {
     /// within `room` bytes.
     pub(crate) fn content_room(&self, room: usize) -> usize {
         let full = self.record_len(self.max_content());
-        let inner = (room % full).saturating_sub(HEADER_LEN + TAG_LEN);
-        let last = (inner - inner % self.padding_multiple).saturating_sub(1);
-        room / full * self.max_content() + last
+        let records = room / full;
+        let inner = (room - records * full).saturating_sub(HEADER_LEN + TAG_LEN);
+        let padding = if self.padding_multiple > 1 { inner % self.padding_multiple } else { 0 };
+        records * self.max_content() + (inner - padding).saturating_sub(1)
     }
 
     /// Whether so much content can be sealed before the keys have to be replaced.
@@ -295,6 +296,9 @@ impl Layout {
 /// The length of an inner plaintext: content, type, and padding up to a multiple, as far as the limit allows.
 fn inner_len(content_len: usize, multiple: usize, limit: usize) -> usize {
     let least = content_len + 1;
+    if multiple <= 1 {
+        return least;
+    }
     least.next_multiple_of(multiple).min(limit).max(least)
 }
 
