@@ -85,7 +85,7 @@ fn t8_a_server_answers_early_pings_and_holds_back_the_rest() {
 }
 
 #[test]
-fn t8_a_session_that_is_proven_has_its_time_from_then_on() {
+fn a_session_that_is_proven_has_its_time_from_then_on() {
     let (mut session, frames) = after(&joined(&[Ping { timestamp: 1 }.into()]));
     assert_eq!(names(&frames), ["Pong"]);
     let proven = START + Duration::from_secs(100);
@@ -182,7 +182,7 @@ fn t8_a_client_sends_nothing_but_a_ping_before_the_handshake_is_complete() {
 
 /// A server that answers pings and lets nobody in is not asked again at once, each time.
 #[test]
-fn t8_an_early_answer_does_not_shorten_the_next_pause() {
+fn an_early_answer_does_not_shorten_the_next_pause() {
     let mut client = Client::new(Config::new("both", "both-secret"), Box::new(SeededRandom::new(1)));
     let mut now = START;
     let mut pauses = Vec::new();
