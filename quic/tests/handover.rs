@@ -245,7 +245,7 @@ fn a_reset_of_our_own_connection_is_not_handed_over() {
     }
 }
 
-/// Packets with long headers stay where they come out, whatever their IDs seem to name.
+/// First packets stay where they come out, whatever their IDs seem to name.
 #[test]
 fn first_packets_begin_connections_where_they_arrive() {
     let mut site = Site::new(shared(8, 4), IdLayout::default());

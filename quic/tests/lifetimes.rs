@@ -236,6 +236,55 @@ fn each_way_to_end_is_told_once_and_gives_the_value_back() {
     assert!(pair.client.endpoint.is_empty() && pair.server.endpoint.is_empty());
 }
 
+/// The server has lost a connection whose handshake the client has completed and the server has not: it was started anew, or it has given
+/// the handshake up while nothing of the client came through. All that the client sends then begins with a Handshake packet.
+/// RFC 9000 section 10.3.
+#[test]
+fn a_handshake_that_only_the_client_has_completed_is_reset() {
+    let seconds = Duration::from_secs;
+    for is_started_anew in [true, false] {
+        let mut pair = Pair::new(&Config::default(), &Config::default());
+        let client = pair.connect(7);
+        pair.client.carry(pair.now, &mut pair.server);
+        pair.server.carry(pair.now, &mut pair.client);
+        pair.client.listen();
+        assert!(pair.client.of(client).contains(&&Said::Event(client, Event::Established)));
+        pair.client.is_cut = true;
+        pair.wait(seconds(11));
+        let server = Config::default().handshake_timeout;
+        assert!(server == seconds(10) && pair.server.endpoint.is_empty(), "it has given up");
+        if is_started_anew {
+            pair.server = Side::new(2, &Config::default(), Some(adversary::identity::pair().1.clone()));
+        }
+        pair.client.is_cut = false;
+        // The next probe is at most as far away as the one before.
+        pair.wait(seconds(12));
+        assert_eq!(pair.client.end_of(client, 7), CloseReason::StatelessReset);
+        assert!(pair.client.endpoint.is_empty() && pair.server.endpoint.is_empty());
+    }
+}
+
+/// Handshake packets to an ID that cannot be the server's are not answered, and neither are those that a client gets.
+#[test]
+fn handshake_packets_of_nobody_are_not_answered() {
+    let server = Side::new(2, &Config::default(), Some(adversary::identity::pair().1.clone()));
+    let client = Side::new(1, &Config::default(), None);
+    for (mut side, id_len, is_answered) in [(server, 8, true), (client, 8, false)] {
+        for id_len in [id_len, id_len - 1, id_len + 1] {
+            let mut payload = vec![0; 100];
+            payload[..6].copy_from_slice(&[0xe0, 0, 0, 0, 1, id_len]);
+            let length = 6 + usize::from(id_len) + 1;
+            let rest = (100 - length - 2) as u8;
+            payload[length..length + 2].copy_from_slice(&[0x40, rest]);
+            let four_tuple = FourTuple { local: ([192, 0, 2, 2], 443).into(), remote: ([192, 0, 2, 1], 999).into() };
+            let datagram = Datagram { four_tuple, ecn: Ecn::NotEct, payload: &mut payload };
+            side.endpoint.receive(Instant::ZERO, datagram);
+            let answer = side.endpoint.transmit(Instant::ZERO, &mut side.buffer);
+            assert_eq!(answer.map(|sent| sent.len), (is_answered && id_len == 8).then_some(42));
+        }
+    }
+}
+
 /// A client that begins and says no more, and one that goes on asking and never completes: a server keeps either of them for as long as
 /// its own setting says, whatever the client's is, and tells of the end like of any other.
 #[test]

@@ -3,9 +3,9 @@
 //! Several workers share an address, and the system gives each pair of addresses to one of them. A client whose address changes
 //! (RFC 9000 section 9) may come out at another worker than its connection is at. The connection ID says whose it is.
 //!
-//! Only packets with a short header are handed over. Section 5.2 has a server find the connection by the packet's ID; but the
-//! ID in a long header may be one that the client has chosen, whose bits mean nothing here, and no connection changes its
-//! address before the handshake is confirmed (section 9), so what has a long header is at the right worker already.
+//! First packets and early data are not handed over. Section 5.2 has a server find the connection by the packet's ID; but theirs may
+//! be one that the client has chosen, whose bits mean nothing here, so they stay where they come out. The ID of every other
+//! packet is the server's.
 
 use alloc::collections::VecDeque;
 use base::{Datagram, OwnedDatagram};

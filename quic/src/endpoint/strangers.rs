@@ -44,6 +44,12 @@ impl<T: Default> Endpoint<T> {
                 self.early.keep(now, long.destination, &datagram);
             }
             Ok(Header::OneRtt(short)) => self.receive_orphan(now, &datagram, short.destination),
+            // RFC 9000 section 10.3: of a server that was started anew meanwhile, or has given the handshake up while the path was dead.
+            // The client has the token as soon as its handshake is complete, and until it is confirmed all that it sends begins with such a packet.
+            // Its destination is an ID that the server has chosen, unlike that of first packets.
+            Ok(Header::Handshake(long)) if self.config.server.is_some() && long.destination.len() == self.ids.len() => {
+                self.receive_orphan(now, &datagram, long.destination);
+            }
             // RFC 9000 section 5.2.2-8: whatever else it is.
             _ => {}
         }
