@@ -75,7 +75,12 @@ impl Patience {
         if self.timeouts.first_byte == Duration::MAX {
             return future.await;
         }
-        let mut sleep = self.handle.sleep_until(progress.get() + self.timeouts.first_byte);
+        // Where the next part is not there yet, also at the very first, the time has not begun to run, and it is looked at again later.
+        let due = |now: Instant| {
+            let since = Some(progress.get()).filter(|since| *since != Instant::MAX);
+            since.unwrap_or(now) + self.timeouts.first_byte
+        };
+        let mut sleep = self.handle.sleep_until(due(self.handle.read_clock()));
         poll_fn(|context| {
             if let Poll::Ready(output) = future.as_mut().poll(context) {
                 return Poll::Ready(output);
@@ -85,8 +90,7 @@ impl Patience {
                     return Poll::Pending;
                 }
                 let now = self.handle.read_clock();
-                let since = if progress.get() == Instant::MAX { now } else { progress.get() };
-                let due = since + self.timeouts.first_byte;
+                let due = due(now);
                 if due <= now {
                     return Poll::Ready(Err(self.error(Waited::FirstByte)));
                 }

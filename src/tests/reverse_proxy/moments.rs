@@ -95,6 +95,27 @@ fn a_backend_that_says_nothing_is_given_up() {
     });
 }
 
+/// The same with content of which nothing was there when the backend was asked: its time runs from when it has all.
+#[test]
+fn a_backend_that_says_nothing_to_content_that_came_late_is_given_up() {
+    let backend = scripted(|connection| {
+        connection.request();
+        connection.until_end();
+    });
+    let proxy = proxy_to(&[&backend]).limits(limits(|limits| limits.first_byte = Duration::from_millis(100)));
+    with_front(&proxy, async |front| {
+        for version in VERSIONS {
+            let (mut writer, pending) = front.client(version).post(&front.url("/")).start().await.unwrap();
+            front.handle.sleep(Duration::from_millis(150)).await;
+            writer.write("late").await.unwrap();
+            writer.finish().unwrap();
+            assert_eq!(pending.response().await.unwrap().status(), Status::GATEWAY_TIMEOUT, "{version}");
+            assert!(backend.request(&front.handle).await.ends_with("late"));
+            assert_eq!(backend.next(&front.handle).await, Heard::End);
+        }
+    });
+}
+
 #[test]
 fn an_answer_that_stands_still_is_broken_off() {
     let backend = scripted(|connection| {
