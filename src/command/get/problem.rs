@@ -2,6 +2,7 @@
 
 use crate::command::failure::{Failure, explain};
 use posthaste::{CloseReason, Error, NotFollowed};
+use tls::record;
 
 /// A status below 200 or above 299 that was not what was asked for.
 pub const ANSWERED: u8 = 22;
@@ -35,7 +36,9 @@ impl Problem {
 
     /// Before the request was sent: the server was not reached.
     pub fn of_connecting(error: Error) -> Problem {
-        let is_late = |error: &Error| matches!(error, Error::NoAnswer { .. });
+        let is_late = |error: &Error| {
+            matches!(error, Error::NoAnswer { .. } | Error::Tls { error: record::Error::HandshakeTimeout, .. })
+        };
         let may_help = match &error {
             Error::Unreachable { attempts, .. } => attempts.iter().any(|(_, error)| is_late(error)),
             error => is_late(error),
@@ -52,7 +55,7 @@ impl Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Problem {
         let status = status(&error);
-        let is_transient = matches!(status, 6 | 7 | 18 | 28 | 56 | 95);
+        let is_transient = matches!(status, 6 | 7 | 18 | 28 | 56 | 95) || is_cut_in_handshake(&error);
         Problem { is_transient, is_before: error.is_unprocessed(), ..Problem::new(status, explain(&error)) }
     }
 }
@@ -70,6 +73,15 @@ impl From<Failure> for Problem {
     }
 }
 
+/// Whether the server was not reached, though somebody took the connection: another time it may be.
+fn is_cut_in_handshake(error: &Error) -> bool {
+    use record::Error::{ClosedInHandshake, Reset, Truncated};
+    match error {
+        Error::Proxy { error, .. } => is_cut_in_handshake(error),
+        error => matches!(error, Error::Tls { error: ClosedInHandshake | Reset | Truncated, .. }),
+    }
+}
+
 fn status(error: &Error) -> u8 {
     match error {
         Error::Url(_) => 2,
@@ -78,18 +90,43 @@ fn status(error: &Error) -> u8 {
         Error::Resolve { .. } => 6,
         Error::Unreachable { .. } | Error::NoRoute { .. } | Error::Refused { .. } => 7,
         Error::NoAnswer { .. } | Error::TimedOut { .. } => 28,
+        Error::Tls { error: record::Error::HandshakeTimeout, .. } => 28,
+        Error::Tls { .. } => 35,
         Error::Certificate { .. } => 60,
         Error::Identity(_) => 58,
         Error::Roots(_) => 77,
         Error::Upload(_) => 26,
         Error::NotFollowed { why: NotFollowed::TooOften { .. }, .. } => 47,
         Error::Closed { reason: CloseReason::PeerTransport { code, .. }, .. } if (0x100..0x200).contains(&code.0) => 35,
-        Error::Closed { .. } | Error::GoingAway | Error::ShutDown => 56,
+        Error::Closed { .. } | Error::BrokenOff { .. } | Error::GoingAway | Error::ShutDown => 56,
         Error::Reset { .. }
         | Error::Stopped { .. }
         | Error::Breach { .. }
         | Error::Malformed { .. }
         | Error::NotHttp3 { .. } => 95,
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A handshake over TCP that is cut or late, and a connection that breaks off before an answer, have the statuses that the help names,
+    /// and are worth another try.
+    #[test]
+    fn what_fails_over_tcp_has_a_status_of_its_own() {
+        let address = ([192, 0, 2, 1], 443).into();
+        let of = |error| Problem::of_connecting(Error::Tls { address, error });
+        for error in [record::Error::Reset, record::Error::Truncated, record::Error::ClosedInHandshake] {
+            let problem = of(error);
+            assert_eq!((problem.status, problem.is_transient, problem.is_before), (35, true, true), "{problem:?}");
+        }
+        let late = of(record::Error::HandshakeTimeout);
+        assert_eq!((late.status, late.is_transient), (28, true));
+        assert!(late.text.contains("--connect-timeout"), "{late:?}");
+        let refused = of(record::Error::PeerAlert(tls::Alert::USER_CANCELED));
+        assert_eq!((refused.status, refused.is_transient), (35, false));
+        assert_eq!(Problem::from(Error::BrokenOff { address }).status, 56);
     }
 }
