@@ -34,7 +34,7 @@ use crate::server::under_way::UnderWay;
 use crate::server::workers::{Stop, either, signals};
 use crate::tcp::server::Tcp;
 use quic::{EndpointStats, PathStats, Stats};
-use runtime::{Handle, SignalMark};
+use runtime::{Handle, Handover, SignalMark};
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -55,6 +55,8 @@ pub struct Server {
     plain: Vec<SocketAddr>,
     handle: Handle,
     ending: Arc<Ending>,
+    /// Where datagrams are brought that came to others.
+    handover: Handover,
     /// From when on signals count.
     signals: Option<SignalMark>,
     /// What is cut short at the end, if that is to be told by name.
@@ -130,7 +132,9 @@ impl Server {
             true => endpoint.quic_mut().ignore_newcomers(),
             false => endpoint.quic_mut().stop_accepting(),
         });
-        either(self.handle.timeout(patience, self.drain(patience)), at_once).await;
+        // Clients that come from another address meanwhile come out at the successor.
+        let drained = either(self.drain(patience), self.ending.take_back(&self.handle, &self.handover));
+        either(self.handle.timeout(patience, drained), at_once).await;
         let requests = self.waits().requests;
         let cut = self.under_way.as_ref().map(|under_way| under_way.cut()).unwrap_or_default();
         self.close().await;

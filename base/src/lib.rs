@@ -63,7 +63,7 @@ pub use datagram::{Datagram, Ecn, FourTuple, OwnedDatagram, Transmit};
 pub use datagram_batch::DatagramBatch;
 pub use duplex::{Duplex, DuplexEnd, StreamMemory};
 pub use journal::{Entry, Journal, JournalLimits};
-pub use machine::Machine;
+pub use machine::{Machine, PREDECESSOR};
 pub use random::Random;
 pub use reader::{Reader, Truncated};
 pub use single_use::SingleUse;

@@ -13,6 +13,9 @@
 
 use crate::{Datagram, Instant, OwnedDatagram, Transmit};
 
+/// Stands for the server whose addresses were taken over and that still has clients, where a worker's number is told.
+pub const PREDECESSOR: u32 = u32::MAX;
+
 /// A protocol endpoint, driven from outside.
 pub trait Machine {
     /// Takes in one datagram. Whatever is wrong with it is the machine's business: nothing is returned.
@@ -33,8 +36,8 @@ pub trait Machine {
         false
     }
 
-    /// The next datagram that is not for this machine but for that of another worker, and its number. Machines that have no
-    /// others beside them never have one.
+    /// The next datagram that is not for this machine but for that of another worker, and its number; [`PREDECESSOR`] for those of
+    /// the server before. Machines that have no others beside them never have one.
     fn poll_handover(&mut self) -> Option<(u32, OwnedDatagram)> {
         None
     }

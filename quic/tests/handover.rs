@@ -4,7 +4,7 @@
 
 extern crate posthaste_quic as quic;
 
-use base::{Bytes, Datagram, Direction, Duration, Ecn, FourTuple, Instant, Machine, Random, VarInt};
+use base::{Bytes, Datagram, Direction, Duration, Ecn, FourTuple, Instant, Machine, PREDECESSOR, Random, VarInt};
 use quic::Read;
 use quic::{
     CloseReason, Config, ConnectionHandle, Endpoint, EndpointConfig, EndpointEvent, Event, IdLayout, IdLayoutError,
@@ -42,6 +42,8 @@ struct Site {
     received: Vec<u8>,
     closed: Vec<CloseReason>,
     client_closed: Vec<CloseReason>,
+    /// Datagrams for the server before.
+    given_back: usize,
 }
 
 impl Site {
@@ -61,6 +63,7 @@ impl Site {
             received: Vec::new(),
             closed: Vec::new(),
             client_closed: Vec::new(),
+            given_back: 0,
         }
     }
 
@@ -82,6 +85,10 @@ impl Site {
             }
             for worker in 0..self.workers.len() {
                 while let Some((to, mut datagram)) = self.workers[worker].poll_handover() {
+                    if to == PREDECESSOR {
+                        self.given_back += 1;
+                        continue;
+                    }
                     assert_ne!(to as usize, worker, "nobody hands over to itself");
                     self.workers[to as usize].receive(self.now, datagram.borrow());
                 }
@@ -225,6 +232,34 @@ fn the_worker_that_has_lost_a_connection_resets_it() {
     site.wait(Duration::from_secs(5));
     assert_eq!(site.client_closed, [CloseReason::StatelessReset]);
     assert!(site.workers[1].stats().handed_over > 0);
+}
+
+/// As long as the server before is there, what is of no connection is given back to it, whichever worker got it, and nobody is reset. Nor
+/// by a server that ends: it may be given what is another's.
+#[test]
+fn who_has_a_predecessor_gives_back_and_does_not_reset() {
+    for (has_predecessor, is_ending) in [(true, false), (true, true), (false, true), (false, false)] {
+        let mut site = Site::new(shared(8, 2), IdLayout::default());
+        site.wait(Duration::from_secs(1));
+        for (number, layout) in shared(8, 2).into_iter().enumerate() {
+            site.workers[number] = endpoint(99 + number as u64, layout, true);
+            site.workers[number].set_predecessor(has_predecessor);
+            if is_ending {
+                site.workers[number].stop_accepting();
+            }
+        }
+        site.chosen = 1;
+        let connection = site.client.connection_mut(site.handle).unwrap();
+        let id = connection.open(Direction::Unidirectional).unwrap();
+        connection.write(id, &mut Bytes::from(vec![7; 100])).unwrap();
+        site.wait(Duration::from_secs(5));
+        let is_reset = site.client_closed == [CloseReason::StatelessReset];
+        assert_eq!((is_reset, site.given_back > 0), (!has_predecessor && !is_ending, has_predecessor));
+        // It is gone, and this server answers for its clients.
+        site.workers.iter_mut().for_each(|worker| worker.set_predecessor(false));
+        site.wait(Duration::from_secs(20));
+        assert_eq!(site.client_closed.contains(&CloseReason::StatelessReset), !is_ending);
+    }
 }
 
 /// A stateless reset looks like a packet to anybody. It ends the connection that it is for, and is not handed over.

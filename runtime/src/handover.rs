@@ -13,7 +13,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Waker};
 
-use base::OwnedDatagram;
+use base::{OwnedDatagram, PREDECESSOR};
+
+use crate::succession::Predecessors;
 
 /// The most datagrams in a mailbox. Default 1,024: the bursts of some workers at once.
 const MAX_WAITING: usize = 1024;
@@ -25,6 +27,7 @@ const MAX_WAITING_BYTES: usize = 2 << 20;
 pub struct Handover {
     worker: u32,
     mailboxes: Arc<[Mailbox]>,
+    predecessors: Arc<Predecessors>,
 }
 
 /// How it goes with what was handed over to one worker.
@@ -54,7 +57,26 @@ impl Handover {
     /// For so many workers, numbered from 0: one for each of their drivers.
     pub fn among(workers: u32) -> Vec<Handover> {
         let mailboxes: Arc<[Mailbox]> = (0..workers).map(|_| Mailbox::default()).collect();
-        (0..workers).map(|worker| Handover { worker, mailboxes: mailboxes.clone() }).collect()
+        let predecessors = Arc::<Predecessors>::default();
+        let of = |worker| Handover { worker, mailboxes: mailboxes.clone(), predecessors: predecessors.clone() };
+        (0..workers).map(of).collect()
+    }
+
+    /// The same with servers before them, which are given what is for [`PREDECESSOR`](base::PREDECESSOR).
+    pub fn among_successors(workers: u32, predecessors: Predecessors) -> Vec<Handover> {
+        let predecessors = Arc::new(predecessors);
+        let succeed = |handover: Handover| Handover { predecessors: predecessors.clone(), ..handover };
+        Handover::among(workers).into_iter().map(succeed).collect()
+    }
+
+    /// The servers before this one.
+    pub fn predecessors(&self) -> &Predecessors {
+        &self.predecessors
+    }
+
+    /// Brings a datagram that came to the successor to this worker, who knows whose it is.
+    pub fn take_back(&self, datagram: OwnedDatagram) {
+        self.own().put(datagram);
     }
 
     /// The number of this worker.
@@ -74,6 +96,9 @@ impl Handover {
 
     /// Brings a datagram to another worker, if there is one of that number and its mailbox is not full.
     pub(crate) fn send(&self, worker: u32, datagram: OwnedDatagram) {
+        if worker == PREDECESSOR {
+            return self.predecessors.send(&datagram);
+        }
         match self.mailboxes.get(worker as usize) {
             Some(mailbox) => mailbox.put(datagram),
             None => self.own().lock().stats.unknown += 1,

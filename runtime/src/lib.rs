@@ -101,7 +101,7 @@ pub use poller::{Event, Interest, Poller, Trigger};
 pub use reader_pool::{Job, JobError, ReaderPool};
 pub use signal::{Signal, SignalMark, Signals};
 pub use stream_driver::{StreamDriver, StreamDriverHandle, StreamEnding};
-pub use succession::Offer;
+pub use succession::{Offer, Predecessors};
 pub use tcp::{ByteStream, TcpListener, TcpOptions, TcpStream};
 pub use token::Token;
 pub use udp::{ReceiveBatch, UdpOptions, UdpSocket};

@@ -1,9 +1,11 @@
 //! What a server knows of its end once for all its workers: what it waits for, and that its ports are offered to a successor.
 
 use crate::http3::link::Waits;
-use runtime::{Offer, Shutdown};
+use runtime::{Handle, Handover, Offer, Shutdown};
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 /// Shared by the workers of a server.
 pub(crate) struct Ending {
@@ -64,6 +66,19 @@ impl Ending {
     /// Waits until a successor can bind.
     pub(crate) async fn offered(&self) {
         self.offered.wait().await;
+    }
+
+    /// What a successor gets of connections of this server, for ever: each datagram is given to one of the workers. Nothing comes where
+    /// the port could not be offered.
+    pub(crate) async fn take_back(&self, handle: &Handle, handover: &Handover) {
+        self.offered.wait().await;
+        let taking = |offer: &Offer| offer.given_back(handle, |datagram| handover.take_back(datagram)).ok();
+        let mut taking: Vec<_> = self.lock().offers.iter().filter_map(taking).map(Box::pin).collect();
+        poll_fn(|context| {
+            taking.retain_mut(|one| one.as_mut().poll(context).is_pending());
+            Poll::<()>::Pending
+        })
+        .await;
     }
 
     /// The successor has bound, or is not waited for any more.

@@ -3,6 +3,7 @@
 use crate::plain::PATIENCE;
 use crate::serving::{Folder, Serving, posthaste};
 use posthaste::{BodyWriter, Client, Error, Response, Roots};
+use relay::{Path, Relay};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Output, Stdio};
@@ -93,6 +94,43 @@ fn r10_a_process_is_taken_over_under_load_and_nobody_is_refused() -> Result<(), 
     assert!(!refused.status.success() && !refused.stderr.is_empty(), "{refused:?}");
     old.end();
     let _ = std::fs::remove_file(socket);
+    Ok(())
+}
+
+/// A client that is being served when a process is taken over and whose port changes afterwards, again and again: what it sends comes out
+/// at the successor, who gives it back, however many workers either has.
+#[test]
+fn r10_a_client_that_moves_after_a_takeover_is_served_to_the_end() -> Result<(), Error> {
+    const LENGTH: usize = 600_000;
+    for (number, workers) in [["1", "1"], ["2", "3"]].into_iter().enumerate() {
+        let folder = Folder::new();
+        let socket = std::env::temp_dir().join(format!("posthaste-takeover-move-{number}-{}", std::process::id()));
+        let socket = socket.to_str().unwrap();
+        let arguments = |workers| [".", "--bodies", "--name", "*", "--workers", workers, "--takeover", socket];
+        let mut old = Serving::start(&folder, &arguments(workers[0]));
+        let address = old.url("").replace("https://", "");
+        // Three seconds for what is downloaded, in each of which the port changes.
+        let path = Path::parse(["delay=10", "rate=1600", "rebinding=700"]).unwrap();
+        let relay = Relay::start(address.parse().unwrap(), path).unwrap();
+        let (before, folder) = (&mut old, &folder);
+        let next = posthaste::run(|handle| async move {
+            let client = Client::builder(Roots::dangerous_accept_any()).build(&handle);
+            let url = format!("https://{}/bytes/{LENGTH}", relay.address());
+            let mut response = client.get(&url).send().await?;
+            assert!(response.body().chunk().await?.is_some());
+            let next = Serving::start_at(folder, &address, &arguments(workers[1]));
+            let moves = relay.counts().rebound.load(Ordering::Relaxed);
+            assert!(before.is_running(), "it has somebody to serve");
+            let rest = handle.timeout(PATIENCE, response.body().read_to_end(LENGTH)).await;
+            assert!(rest.expect("it is served in time")?.len() > LENGTH / 2);
+            assert!(relay.counts().rebound.load(Ordering::Relaxed) > moves + 1);
+            client.close().await;
+            Ok::<_, Error>(next)
+        })??;
+        assert_eq!(old.wait(), Some(0), "{workers:?}");
+        next.end();
+        let _ = std::fs::remove_file(socket);
+    }
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Datagrams of other workers' connections, on their way there.
+//! Datagrams of other workers' connections, and of those of the server before this one, on their way there.
 //!
 //! Several workers share an address, and the system gives each pair of addresses to one of them. A client whose address changes
 //! (RFC 9000 section 9) may come out at another worker than its connection is at. The connection ID says whose it is.
@@ -25,7 +25,7 @@ pub(super) struct Handover {
 }
 
 impl Handover {
-    /// A datagram is for this worker. If too many wait, it is dropped and counted: the newest, as a socket does that is
+    /// A datagram is for this worker, or for [`PREDECESSOR`](base::PREDECESSOR). If too many wait, it is dropped and counted: the newest, as a socket does that is
     /// full, because what came before it is closer to being of use, and senders take the loss as the sign that it is.
     pub(super) fn push(&mut self, worker: u32, datagram: &Datagram<'_>) {
         let len = datagram.payload.len();

@@ -10,7 +10,7 @@ use crate::path::reach;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::header::{self, Header};
 use crate::wire::version::Version;
-use base::{Datagram, Instant};
+use base::{Datagram, Instant, PREDECESSOR};
 
 impl<T: Default> Endpoint<T> {
     /// A datagram of no connection: a first packet, something of another version, a reset, or nothing.
@@ -89,7 +89,7 @@ impl<T: Default> Endpoint<T> {
         true
     }
 
-    /// A packet of a connection we do not have: it is another worker's, or the peer is told. One to an ID that its peer has
+    /// A packet of a connection we do not have: it is another worker's, or the server's before this one, or the peer is told. One to an ID that its peer has
     /// retired, of a connection that lives, is late and no more.
     /// RFC 9000 section 11-4.
     fn receive_orphan(&mut self, now: Instant, datagram: &Datagram<'_>, destination: ConnectionId) {
@@ -99,6 +99,14 @@ impl<T: Default> Endpoint<T> {
         }
         let living = named.and_then(|named| self.slots.connection(named.index));
         if living.is_some_and(|living| living.has_retired(destination.as_slice(), &datagram.four_tuple)) {
+            return;
+        }
+        if self.has_predecessor {
+            // Its clients come out here when their address changes.
+            return self.handover.push(PREDECESSOR, datagram);
+        }
+        // A server that ends may be given what is its successor's, or another predecessor's: it cannot tell what is lost.
+        if !self.is_accepting {
             return;
         }
         // What has the fixed bit cleared may be of another protocol on the same port, which is not to be answered. Half of a peer's

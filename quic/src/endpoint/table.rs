@@ -31,6 +31,8 @@ pub struct Endpoint<T = ()> {
     pub(super) tokens: Tokens,
     /// A server takes new connections.
     pub(super) is_accepting: bool,
+    /// See [`set_predecessor`](Endpoint::set_predecessor).
+    pub(super) has_predecessor: bool,
     /// One that does not is silent about it.
     pub(super) is_silent: bool,
     pub(super) slots: Slots<T>,
@@ -101,6 +103,7 @@ impl<T: Default> Endpoint<T> {
             reset_secret,
             tokens,
             is_accepting: true,
+            has_predecessor: false,
             is_silent: false,
             slots: Slots::new(),
             handshakes: Handshakes::default(),
@@ -197,6 +200,12 @@ impl<T> Endpoint<T> {
     pub const fn ignore_newcomers(&mut self) {
         self.is_accepting = false;
         self.is_silent = true;
+    }
+
+    /// Whether the server before this one is still there, whose addresses it has taken over: then packets of connections that this
+    /// one does not have are for that one ([`poll_handover`](base::Machine::poll_handover)) and are not answered by a reset.
+    pub const fn set_predecessor(&mut self, is_there: bool) {
+        self.has_predecessor = is_there;
     }
 
     /// Randomness for GREASE: reserved versions and reserved transport parameters. `None` if there is to be none.

@@ -29,14 +29,18 @@ use crate::tcp::server::{Entrance, Parts, Tcp};
 use crate::tickets::Tickets;
 use crate::wall_clock::{SystemClock, date_now};
 use crate::webtransport::protocol;
-use runtime::{Executor, Handle, Handover, Offer, TcpListener, TcpOptions, UdpOptions, UdpSocket};
+use runtime::{Executor, Handle, Handover, Offer, Predecessors, TcpListener, TcpOptions, UdpOptions, UdpSocket};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::{Rc, Weak};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tls::Resolver;
+
+/// How often is looked whether the servers before this one are still there.
+const LOOKS_FOR_PREDECESSORS: Duration = Duration::from_secs(1);
 
 impl ServerBuilder {
     /// Starts it on an executor. Each request is a task of its own, which ends with the future that `handler` gives, or
@@ -56,7 +60,8 @@ impl ServerBuilder {
         sockets.plain = self.bind_plain(predecessor.is_some())?;
         let on_listening = self.on_listening.clone();
         let ending = Arc::new(Ending::new(1));
-        let server = self.start_on(handle, sockets, None, ending.clone(), handler)?;
+        let handover = Handover::among_successors(1, self.predecessors()).remove(0);
+        let server = self.start_on(handle, sockets, handover, ending.clone(), handler)?;
         succeed(takeover.as_deref(), predecessor, &ending)?;
         on_listening.inspect(|on_listening| on_listening(server.addresses()));
         Ok(server)
@@ -134,7 +139,8 @@ impl ServerBuilder {
         self.steer(&sockets[0].udp, count)?;
         let ending = Arc::new(Ending::new(count));
         let workers = u32::try_from(count).expect("connection IDs name fewer workers");
-        let ready: Vec<_> = sockets.into_iter().zip(Handover::among(workers)).map(Some).collect();
+        let handovers = Handover::among_successors(workers, self.predecessors());
+        let ready: Vec<_> = sockets.into_iter().zip(handovers).map(Some).collect();
         let (ready, handler) = (Mutex::new(ready), Arc::new(handler));
         let (addresses, signals) = (self.listen.clone(), self.signals);
         let on_listening = self.on_listening.clone();
@@ -144,7 +150,7 @@ impl ServerBuilder {
             let (sockets, handover) = own.expect("each worker starts once");
             let (builder, handler) = (self.clone(), handler.clone());
             let handler = move |request, reply| handler(request, reply);
-            let server = builder.start_on(executor.handle(), sockets, Some(handover), ending.clone(), handler)?;
+            let server = builder.start_on(executor.handle(), sockets, handover, ending.clone(), handler)?;
             let (link, tcp) = (server.link.clone(), server.tcp.clone());
             executor.handle().spawn_detached(answer_census(
                 Rc::downgrade(&link),
@@ -180,14 +186,16 @@ impl ServerBuilder {
         self,
         handle: &Handle,
         sockets: Sockets,
-        handover: Option<Handover>,
+        handover: Handover,
         ending: Arc<Ending>,
         handler: impl Fn(Request, Reply) -> F + 'static,
     ) -> Result<Server, Error>
     where
         F: Future<Output: Outcome> + 'static,
     {
-        let endpoint = self.endpoint(handover.as_ref())?;
+        let mut endpoint = self.endpoint(Some(&handover).filter(|handover| handover.workers() > 1))?;
+        let has_predecessor = handover.predecessors().are_there();
+        endpoint.quic_mut().set_predecessor(has_predecessor);
         let memory = Memory::of(endpoint.quic());
         let given: Vec<Served> = self.names.iter().map(|name| Served::parse(name)).collect::<Result<_, _>>()?;
         let authorities = || AuthoritySource::new(self.certificates(), self.clients.clone(), given.clone());
@@ -195,7 +203,11 @@ impl ServerBuilder {
         let listening = self.listen.len();
         let (tls, http1, http2) = (self.tls_by_tcp(), tcp_options::http1(&self.http), tcp_options::http2(&self.http));
         let networks = self.policy.networks.clone();
-        let link = Link::serve(handle, sockets.udp, endpoint, handover, networks.clone()).map_err(Error::system)?;
+        let own = Some(handover.clone());
+        let link = Link::serve(handle, sockets.udp, endpoint, own, networks.clone()).map_err(Error::system)?;
+        if has_predecessor {
+            handle.spawn_detached(outlive(handle.clone(), Rc::downgrade(&link), handover.clone()));
+        }
         self.trace.into_iter().for_each(|trace| link.trace(trace));
         let on_event = tell_events(&link, self.on_event);
         tell_ends(&link, self.on_connection_end);
@@ -241,9 +253,18 @@ impl ServerBuilder {
             plain,
             handle: handle.clone(),
             ending,
+            handover,
             signals: self.signals,
             under_way: cut,
         })
+    }
+
+    /// The servers that still have clients at these ports, and have let this one bind beside them.
+    fn predecessors(&self) -> Predecessors {
+        let mut ports: Vec<u16> = self.listen.iter().chain(&self.preferred).map(SocketAddr::port).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        Predecessors::of(ports.into_iter())
     }
 
     /// Where a takeover is arranged, and the server there that has offered its ports.
@@ -529,6 +550,19 @@ fn succeed(takeover: Option<&Path>, predecessor: Option<Predecessor>, ending: &A
         predecessor.on_bound();
     }
     takeover.map_or(Ok(()), |path| takeover::offer(path, ending))
+}
+
+/// Notices when the servers before this one are gone: then this one answers for their clients.
+async fn outlive(handle: Handle, link: Weak<Link>, handover: Handover) {
+    while handover.predecessors().are_there() {
+        handle.sleep(LOOKS_FOR_PREDECESSORS).await;
+        if link.strong_count() == 0 {
+            return;
+        }
+    }
+    if let Some(link) = link.upgrade() {
+        link.with_endpoint(|endpoint, _| endpoint.quic_mut().set_predecessor(false));
+    }
 }
 
 /// Says what a worker has counted whenever that is asked, as long as it serves.
