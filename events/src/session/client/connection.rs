@@ -43,7 +43,7 @@ impl Client {
 
     fn authenticate(&mut self, now: Instant) {
         self.state = State::Authenticating(now + self.config.authentication);
-        let Some(control) = self.now.control else { return };
+        let control = self.now.control.expect("a session begins with its control stream");
         let Config { client_id, token, namespaces, agent, .. } = self.config.clone();
         self.send(control, &Auth { client_id, token, namespaces, agent }.into());
         // Nothing was read of an early one.
