@@ -74,7 +74,10 @@ impl Outbox {
                 break;
             }
             let bytes = match piece {
-                Piece::Text(len) => self.text.get(self.text_sent..self.text_sent + *len).unwrap_or_default(),
+                Piece::Text(len) => self
+                    .text
+                    .get(self.text_sent..self.text_sent + *len)
+                    .expect("text is kept as long as its piece waits"),
                 Piece::Content(bytes) => bytes.as_slice(),
             };
             let count = bytes.len().min(room.len());

@@ -126,15 +126,24 @@ impl Fields {
     /// Drops all lines of that name, and says how many there were.
     pub fn remove(&mut self, name: impl AsRef<[u8]>) -> usize {
         let name = name.as_ref();
-        let (before, mut start) = (self.count, 0);
-        while let Some((found, end)) = self.lines.get(start..).and_then(|rest| Lines(rest).next_with_end(start)) {
-            if found.is(name) {
-                self.lines.drain(start..end);
+        let (before, mut start, mut kept) = (self.count, 0, 0);
+        let next = |lines: &[u8], start| {
+            let (found, end) = Lines(lines.get(start..)?).next_with_end(start)?;
+            Some((found.is(name), end))
+        };
+        while let Some((is_dropped, end)) = next(&self.lines, start) {
+            if is_dropped {
                 self.count -= 1;
             } else {
-                start = end;
+                // Each line is moved once at most, however many are dropped before it.
+                if kept < start {
+                    self.lines.copy_within(start..end, kept);
+                }
+                kept += end - start;
             }
+            start = end;
         }
+        self.lines.truncate(kept);
         before - self.count
     }
 
@@ -382,6 +391,13 @@ mod tests {
         assert!(fields.contains("b"), "a refused value must not remove the old one");
         assert_eq!(fields.remove("b"), 1);
         assert_eq!(fields.remove("b"), 0);
+        for (name, value) in [("x", "1"), ("via", "2"), ("x", "3"), ("x", "4"), ("a-name-of-its-own", "5"), ("x", "6")]
+        {
+            fields.push(name, value).unwrap();
+        }
+        assert_eq!((fields.remove("X"), fields.len()), (4, 3));
+        let left = [("a", &b"4"[..]), ("via", b"2"), ("a-name-of-its-own", b"5")];
+        assert_eq!(fields.iter().collect::<Vec<_>>(), left);
     }
 
     /// RFC 9114 section 10.3-1, 10.3-2.
