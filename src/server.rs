@@ -133,8 +133,8 @@ impl Server {
             false => endpoint.quic_mut().stop_accepting(),
         });
         // Clients that come from another address meanwhile come out at the successor.
-        let drained = either(self.drain(patience), self.ending.take_back(&self.handle, &self.handover));
-        either(self.handle.timeout(patience, drained), at_once).await;
+        let _taking_back = self.ending.take_back(&self.handle, &self.handover);
+        either(self.handle.timeout(patience, self.drain(patience)), at_once).await;
         let requests = self.waits().requests;
         let cut = self.under_way.as_ref().map(|under_way| under_way.cut()).unwrap_or_default();
         self.close().await;

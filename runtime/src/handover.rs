@@ -54,19 +54,13 @@ struct Contents {
 }
 
 impl Handover {
-    /// For so many workers, numbered from 0: one for each of their drivers.
-    pub fn among(workers: u32) -> Vec<Handover> {
+    /// For so many workers, numbered from 0: one for each of their drivers. `predecessors` are the servers before them, which are given
+    /// what is for [`PREDECESSOR`](base::PREDECESSOR).
+    pub fn among(workers: u32, predecessors: Predecessors) -> Vec<Handover> {
         let mailboxes: Arc<[Mailbox]> = (0..workers).map(|_| Mailbox::default()).collect();
-        let predecessors = Arc::<Predecessors>::default();
+        let predecessors = Arc::new(predecessors);
         let of = |worker| Handover { worker, mailboxes: mailboxes.clone(), predecessors: predecessors.clone() };
         (0..workers).map(of).collect()
-    }
-
-    /// The same with servers before them, which are given what is for [`PREDECESSOR`](base::PREDECESSOR).
-    pub fn among_successors(workers: u32, predecessors: Predecessors) -> Vec<Handover> {
-        let predecessors = Arc::new(predecessors);
-        let succeed = |handover: Handover| Handover { predecessors: predecessors.clone(), ..handover };
-        Handover::among(workers).into_iter().map(succeed).collect()
     }
 
     /// The servers before this one.

@@ -1,10 +1,10 @@
 //! What a server knows of its end once for all its workers: what it waits for, and that its ports are offered to a successor.
 
 use crate::http3::link::Waits;
-use runtime::{Handle, Handover, Offer, Shutdown};
+use runtime::{Handle, Handover, JoinHandle, Offer, Shutdown};
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 /// Shared by the workers of a server.
@@ -28,6 +28,15 @@ struct State {
     waits: Waits,
     /// Kept until the server is gone.
     offers: Vec<Offer>,
+}
+
+/// A task that hands a successor's datagrams to a worker, until this is dropped.
+pub(crate) struct TakingBack(JoinHandle<()>);
+
+impl Drop for TakingBack {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Ending {
@@ -68,17 +77,20 @@ impl Ending {
         self.offered.wait().await;
     }
 
-    /// What a successor gets of connections of this server, for ever: each datagram is given to one of the workers. Nothing comes where
-    /// the port could not be offered.
-    pub(crate) async fn take_back(&self, handle: &Handle, handover: &Handover) {
-        self.offered.wait().await;
-        let taking = |offer: &Offer| offer.given_back(handle, |datagram| handover.take_back(datagram)).ok();
-        let mut taking: Vec<_> = self.lock().offers.iter().filter_map(taking).map(Box::pin).collect();
-        poll_fn(|context| {
-            taking.retain_mut(|one| one.as_mut().poll(context).is_pending());
-            Poll::<()>::Pending
-        })
-        .await;
+    /// What a successor gets of connections of this server is given to one of the workers, as long as what this returns is there.
+    /// Nothing comes where the port could not be offered.
+    pub(crate) fn take_back(self: &Arc<Ending>, handle: &Handle, handover: &Handover) -> TakingBack {
+        let (ending, own, handover) = (self.clone(), handle.clone(), handover.clone());
+        TakingBack(handle.spawn(async move {
+            ending.offered().await;
+            let taking = |offer: &Offer| offer.given_back(&own, |datagram| handover.take_back(datagram)).ok();
+            let mut taking: Vec<_> = ending.lock().offers.iter().filter_map(taking).map(Box::pin).collect();
+            poll_fn(|context| {
+                taking.retain_mut(|one| one.as_mut().poll(context).is_pending());
+                Poll::<()>::Pending
+            })
+            .await;
+        }))
     }
 
     /// The successor has bound, or is not waited for any more.

@@ -21,7 +21,7 @@ fn take(handover: &Handover) -> VecDeque<OwnedDatagram> {
 
 #[test]
 fn a_mailbox_has_an_end_in_number_and_in_bytes() {
-    let workers = Handover::among(2);
+    let workers = Handover::among(2, Predecessors::default());
     for number in 0..1100 {
         workers[0].send(1, datagram(number, 4));
     }
@@ -80,7 +80,7 @@ impl Machine for Passer {
 #[test]
 fn a_driver_takes_in_what_another_thread_hands_over() {
     const COUNT: u32 = 200;
-    let handovers = Handover::among(2);
+    let handovers = Handover::among(2, Predecessors::default());
     let (done, seen) = (Shutdown::new(), Arc::new(AtomicUsize::new(0)));
     let workers = {
         let (done, seen) = (done.clone(), seen.clone());

@@ -16,6 +16,7 @@ use crate::server::ending::Ending;
 use crate::server::event::{OnConnectionEnd, OnEvent, ServerEvent};
 use crate::server::handler::{Answering, Outcome, spawn_each};
 use crate::server::memory::Memory;
+use crate::server::networks::Networks;
 use crate::server::plain::Plain;
 use crate::server::session_protocol::SessionProtocol;
 use crate::server::takeover::Predecessor;
@@ -60,7 +61,7 @@ impl ServerBuilder {
         sockets.plain = self.bind_plain(predecessor.is_some())?;
         let on_listening = self.on_listening.clone();
         let ending = Arc::new(Ending::new(1));
-        let handover = Handover::among_successors(1, self.predecessors()).remove(0);
+        let handover = Handover::among(1, self.predecessors()).remove(0);
         let server = self.start_on(handle, sockets, handover, ending.clone(), handler)?;
         succeed(takeover.as_deref(), predecessor, &ending)?;
         on_listening.inspect(|on_listening| on_listening(server.addresses()));
@@ -139,7 +140,7 @@ impl ServerBuilder {
         self.steer(&sockets[0].udp, count)?;
         let ending = Arc::new(Ending::new(count));
         let workers = u32::try_from(count).expect("connection IDs name fewer workers");
-        let handovers = Handover::among_successors(workers, self.predecessors());
+        let handovers = Handover::among(workers, self.predecessors());
         let ready: Vec<_> = sockets.into_iter().zip(handovers).map(Some).collect();
         let (ready, handler) = (Mutex::new(ready), Arc::new(handler));
         let (addresses, signals) = (self.listen.clone(), self.signals);
@@ -193,9 +194,7 @@ impl ServerBuilder {
     where
         F: Future<Output: Outcome> + 'static,
     {
-        let mut endpoint = self.endpoint(Some(&handover).filter(|handover| handover.workers() > 1))?;
-        let has_predecessor = handover.predecessors().are_there();
-        endpoint.quic_mut().set_predecessor(has_predecessor);
+        let endpoint = self.endpoint(Some(&handover).filter(|handover| handover.workers() > 1))?;
         let memory = Memory::of(endpoint.quic());
         let given: Vec<Served> = self.names.iter().map(|name| Served::parse(name)).collect::<Result<_, _>>()?;
         let authorities = || AuthoritySource::new(self.certificates(), self.clients.clone(), given.clone());
@@ -203,11 +202,7 @@ impl ServerBuilder {
         let listening = self.listen.len();
         let (tls, http1, http2) = (self.tls_by_tcp(), tcp_options::http1(&self.http), tcp_options::http2(&self.http));
         let networks = self.policy.networks.clone();
-        let own = Some(handover.clone());
-        let link = Link::serve(handle, sockets.udp, endpoint, own, networks.clone()).map_err(Error::system)?;
-        if has_predecessor {
-            handle.spawn_detached(outlive(handle.clone(), Rc::downgrade(&link), handover.clone()));
-        }
+        let link = serve_quic(handle, sockets.udp, endpoint, &handover, &networks).map_err(Error::system)?;
         self.trace.into_iter().for_each(|trace| link.trace(trace));
         let on_event = tell_events(&link, self.on_event);
         tell_ends(&link, self.on_connection_end);
@@ -550,6 +545,23 @@ fn succeed(takeover: Option<&Path>, predecessor: Option<Predecessor>, ending: &A
         predecessor.on_bound();
     }
     takeover.map_or(Ok(()), |path| takeover::offer(path, ending))
+}
+
+/// The connections of a worker, which leaves those of the servers before it to them as long as they are there.
+fn serve_quic(
+    handle: &Handle,
+    sockets: Vec<UdpSocket>,
+    mut endpoint: Endpoint,
+    handover: &Handover,
+    networks: &Arc<Networks>,
+) -> io::Result<Rc<Link>> {
+    let has_predecessor = handover.predecessors().are_there();
+    endpoint.quic_mut().set_predecessor(has_predecessor);
+    let link = Link::serve(handle, sockets, endpoint, Some(handover.clone()), networks.clone())?;
+    if has_predecessor {
+        handle.spawn_detached(outlive(handle.clone(), Rc::downgrade(&link), handover.clone()));
+    }
+    Ok(link)
 }
 
 /// Notices when the servers before this one are gone: then this one answers for their clients.
