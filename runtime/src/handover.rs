@@ -55,7 +55,7 @@ struct Contents {
 
 impl Handover {
     /// For so many workers, numbered from 0: one for each of their drivers. `predecessors` are the servers before them, which are given
-    /// what is for [`PREDECESSOR`](base::PREDECESSOR).
+    /// what is for [`PREDECESSOR`].
     pub fn among(workers: u32, predecessors: Predecessors) -> Vec<Handover> {
         let mailboxes: Arc<[Mailbox]> = (0..workers).map(|_| Mailbox::default()).collect();
         let predecessors = Arc::new(predecessors);
