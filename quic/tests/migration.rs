@@ -8,6 +8,8 @@ mod support;
 #[global_allocator]
 static HEAP: adversary::heap::Counting = adversary::heap::Counting;
 
+#[path = "migration/lossy.rs"]
+mod lossy;
 #[path = "migration/network.rs"]
 mod network;
 #[path = "migration/preferred.rs"]

@@ -180,7 +180,7 @@ impl Connection {
     /// RFC 9000 section 8.2.2-4.
     pub(super) fn on_path_response(&mut self, now: Instant, data: [u8; 8]) {
         let before = self.four_tuple();
-        if let Some(proof) = self.paths.in_use.validation.on_response(data) {
+        if let Some(proof) = self.paths.in_use.validation.on_response(now, data) {
             self.paths.in_use.on_proof(proof);
             self.tell_if_peer_moved(before);
             self.hasten_left_paths(now);
@@ -193,7 +193,7 @@ impl Connection {
         }
         let mut goal = None;
         for (index, other) in self.paths.others.iter_mut().enumerate() {
-            if let Some(proof) = other.path.validation.on_response(data) {
+            if let Some(proof) = other.path.validation.on_response(now, data) {
                 other.path.on_proof(proof);
                 goal = (other.goal != Goal::None && proof == Proof::Path).then_some(index);
                 break;

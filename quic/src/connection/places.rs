@@ -32,6 +32,9 @@ impl Connection {
         let is_client = self.wire.side == Side::Client;
         let mut path = Path::new(four_tuple, local_id, is_client, self.paths.in_use.mtu_at(&four_tuple));
         path.validation.start(now, interval, timeout);
+        if is_client && four_tuple.remote == self.paths.in_use.four_tuple.remote {
+            path.validation.begin_with_two();
+        }
         path.spin = Spin::new(self.config.spin_bit, local_id);
         OtherPath {
             path,

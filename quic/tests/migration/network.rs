@@ -14,15 +14,15 @@ const BOTH_WAYS: Exchange = Exchange { upload: 10_000_000, download: 10_000_000 
 const DOWN: Exchange = Exchange { upload: 0, download: 10_000_000 };
 const UP: Exchange = Exchange { upload: 10_000_000, download: 0 };
 
-fn address(text: &str) -> SocketAddr {
+pub(super) fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
-fn at(milliseconds: u64) -> Instant {
+pub(super) fn at(milliseconds: u64) -> Instant {
     Instant::ZERO + Duration::from_millis(milliseconds)
 }
 
-fn link(loss: f64) -> LinkConfig {
+pub(super) fn link(loss: f64) -> LinkConfig {
     let mut link = LinkConfig::new(Duration::from_millis(10));
     // Ten megabytes take about two seconds.
     link.rate = Some(5_000_000);
@@ -36,7 +36,7 @@ fn outside(number: u16, same_host: bool) -> SocketAddr {
     SocketAddr::from(([198, 51, 100, host], 10_000 + number))
 }
 
-fn migrations(pair: &Pair, host: Handle<Host>) -> u64 {
+pub(super) fn migrations(pair: &Pair, host: Handle<Host>) -> u64 {
     pair.world.machine(host).stats().migrations
 }
 
@@ -215,7 +215,7 @@ fn a_single_copied_packet_costs_a_timeout_at_most() {
     assert!(pair.world.now() < at(8_000), "{:?}", pair.world.now());
 }
 
-fn two_homed(seed: u64, link: LinkConfig, exchanges: Vec<Exchange>, second: SocketAddr) -> Pair {
+pub(super) fn two_homed(seed: u64, link: LinkConfig, exchanges: Vec<Exchange>, second: SocketAddr) -> Pair {
     many_homed(seed, link, exchanges, &[second])
 }
 
@@ -236,7 +236,7 @@ fn many_homed(seed: u64, link: LinkConfig, exchanges: Vec<Exchange>, others: &[S
     Pair { world, client, server }
 }
 
-fn migrate(pair: &mut Pair, to: SocketAddr) -> Result<(), MigrateError> {
+pub(super) fn migrate(pair: &mut Pair, to: SocketAddr) -> Result<(), MigrateError> {
     let now = pair.world.now();
     let host = pair.world.machine_mut(pair.client);
     host.endpoint.connection_mut(host.handle.unwrap()).unwrap().migrate(now, to)

@@ -136,7 +136,7 @@ fn a_client_goes_to_the_preferred_address_of_its_family_whatever_is_lost() {
                     assert_eq!((*arrived, four_tuple(&pair, pair.client)), (path, path), "{seed}");
                     assert_eq!(four_tuple(&pair, pair.server).local, places.preferred, "{seed}");
                 }
-                // Three challenges or their answers in a row were lost.
+                // Four challenges or their answers in a row were lost.
                 [Event::PreferredAddressFailed(missed)] => {
                     assert_eq!((*missed, four_tuple(&pair, pair.server).local), (path, places.server), "{seed}");
                 }
@@ -146,6 +146,29 @@ fn a_client_goes_to_the_preferred_address_of_its_family_whatever_is_lost() {
             assert_eq!(pair.world.machine(pair.server).migrations, [], "{seed}");
         }
     }
+}
+
+/// The server has chosen that address, and may have named somebody else's: it is sent one datagram at first, as it is by a server
+/// that follows.
+#[test]
+fn an_address_that_a_server_names_is_asked_once_at_first() {
+    let places = ipv4();
+    let mut pair = pair(1, places, 0.0, Config::default(), prefers());
+    pair.world.network().set_both(places.client, places.preferred, dead());
+    let times = Rc::new(RefCell::new(Vec::new()));
+    let seen = times.clone();
+    pair.world.observe(move |now| {
+        if now.is_sent && now.four_tuple == (FourTuple { local: places.client, remote: places.preferred }) {
+            seen.borrow_mut().push(now.now);
+        }
+    });
+    pair.complete(1, Duration::from_secs(60));
+    assert_sound(&mut pair);
+    let times = times.borrow();
+    let [first, second, third, fourth] = times[..] else { panic!("{times:?}") };
+    let interval = second - first;
+    assert!(interval > Duration::from_millis(990) && third == second, "{times:?}");
+    assert_eq!(fourth - second, interval);
 }
 
 /// What is seen on the wire: the server sends nothing but probes from the preferred address before the client has come there
