@@ -54,6 +54,14 @@ struct Rogue {
     decoder: Decoder,
 }
 
+/// What the machine sends. That it has nothing to send is true whenever it says so.
+fn transmit(machine: &mut Connection, buffer: &mut [u8]) -> Outgoing {
+    let has_output = machine.has_output();
+    let outgoing = machine.transmit(NOW, buffer);
+    assert!(has_output || outgoing == Outgoing::Nothing, "it said that it had nothing to send");
+    outgoing
+}
+
 /// A frame that the machine sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Seen {
@@ -119,7 +127,7 @@ impl Rogue {
     /// All frames that the machine sends now.
     fn seen(&mut self) -> Vec<Seen> {
         let (mut bytes, mut buffer) = (Vec::new(), alloc::vec![0; base::STREAM_UNIT]);
-        while let Outgoing::Bytes(count) = self.machine.transmit(NOW, &mut buffer) {
+        while let Outgoing::Bytes(count) = transmit(&mut self.machine, &mut buffer) {
             bytes.extend_from_slice(&buffer[..count]);
         }
         let mut rest = bytes.strip_prefix(PREFACE).unwrap_or(&bytes);

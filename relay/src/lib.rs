@@ -1,6 +1,6 @@
 //! A bad network between real UDP sockets: a relay that clients take for the server, and that does to datagrams what a [`Path`]
-//! says. It delays, loses, reorders and doubles them, is dead for a while in one direction or both, has a rate and a queue, narrows in the middle of a transfer, and gives clients
-//! another source port, as an address translator does that forgets.
+//! says. It delays, loses, reorders and doubles them, is dead for a while in one direction or both, has a rate and a queue, narrows in
+//! the middle of a transfer, and gives clients another source port, as an address translator does that forgets.
 //!
 //! It is for tests of programs. Tests of the protocol run on the virtual time of `sim`, where each run is repeatable.
 //!

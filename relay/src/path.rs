@@ -201,3 +201,20 @@ impl Narrowing {
         age >= self.after && (age < self.after + self.silence || len > self.size)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_direction_is_dead_for_as_long_as_it_is_said() {
+        let path = Path::parse(["dead-after=200", "dead-for=400", "dead-to=server"]).unwrap();
+        let dead = path.dead.unwrap();
+        let moments = [(0, false), (199, false), (200, true), (599, true), (600, false)];
+        for (moment, is_lost) in moments {
+            let age = Duration::from_millis(moment);
+            assert_eq!(dead.loses(Heading::Server, age), is_lost, "{moment}");
+            assert!(!dead.loses(Heading::Client, age), "{moment}");
+        }
+    }
+}

@@ -118,16 +118,16 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Runs a server's `endpoint` on `sockets`, one of several workers if there is a `handover`. Established connections are counted in
-    /// `networks`.
+    /// Runs a server's `endpoint` on `sockets`; `handover` is to and from the other workers and the servers before it. Established
+    /// connections are counted in `networks`.
     pub(crate) fn serve(
         handle: &Handle,
         sockets: Vec<UdpSocket>,
         endpoint: Endpoint,
-        handover: Option<Handover>,
+        handover: Handover,
         networks: Arc<Networks>,
     ) -> io::Result<Rc<Link>> {
-        let link = Link::start(handle, sockets, endpoint, handover, None)?;
+        let link = Link::start(handle, sockets, endpoint, Some(handover), None)?;
         let _first = link.networks.set(networks);
         Ok(link)
     }

@@ -1,6 +1,6 @@
 //! A client and a server of ours against each other, over a carrier of any room, with windows that are small.
 
-use super::{CONFIG, NOW};
+use super::{CONFIG, NOW, transmit};
 use crate::{Config, Connection, Event, Limits, StreamNumber};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -19,7 +19,7 @@ struct Pipe {
 /// Moves what the one sends to the other, `piece` bytes at a time. True if anything moved.
 fn carry(from: &mut Connection, to: &mut Connection, pipe: &mut Pipe, piece: usize) -> bool {
     let mut buffer = alloc::vec![0; base::STREAM_UNIT];
-    let written = match from.transmit(NOW, &mut buffer) {
+    let written = match transmit(from, &mut buffer) {
         Outgoing::Bytes(count) => count,
         Outgoing::Nothing | Outgoing::End => 0,
     };

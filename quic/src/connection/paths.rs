@@ -338,6 +338,7 @@ impl Connection {
 
     /// A deadline of a path may have come.
     pub(super) fn on_path_timeouts(&mut self, now: Instant) {
+        self.paths.in_use.mtu.on_timeout(now);
         if self.paths.in_use.validation.on_timeout(now) && self.paths.needs_fallback() {
             match self.paths.others.fallback().and_then(|index| self.paths.others.remove(index)) {
                 Some(fallback) => self.return_to(now, fallback),

@@ -24,13 +24,11 @@ impl Connection {
         (frame >= 2).then(|| largest_data(frame).min(self.datagram_room()))
     }
 
-    /// As much of `size` bytes, behind a header of so many, as is whole blocks of the cipher; all of it on a narrow path.
+    /// As much of `size` bytes, behind a header of so many, as is whole blocks of the cipher, but no less than on a narrow path, where
+    /// it is all of it: a path that carries more has never less room.
     pub(super) fn whole_blocks(size: usize, header_len: usize) -> usize {
-        if size <= NARROW_PATH {
-            return size;
-        }
         let sealed = size.saturating_sub(header_len + TAG_LEN);
-        size - sealed % CIPHER_BLOCK
+        (size - sealed % CIPHER_BLOCK).max(NARROW_PATH.min(size))
     }
 
     /// Whether there is something to tell of datagrams.
@@ -40,23 +38,30 @@ impl Connection {
 
     /// Bytes of data of the largest DATAGRAM frame that fits every packet of full size on the path in use.
     pub(super) fn datagram_room(&self) -> usize {
-        let size = self.paths.in_use.mtu.current();
-        let header_len = self.longest_header();
-        let payload = Connection::whole_blocks(size, header_len).saturating_sub(header_len + TAG_LEN);
-        payload.saturating_sub(TYPE_LEN)
+        room(self.paths.in_use.mtu.current(), self.longest_header())
     }
 
     /// The other way round: how large packets are to be for a DATAGRAM frame of so many bytes of data.
     pub(super) fn size_for_datagram(&self, data: usize) -> usize {
-        let around = self.longest_header() + TAG_LEN;
-        match around + TYPE_LEN + data {
-            size if size <= NARROW_PATH => size,
-            _ => around + (TYPE_LEN + data).next_multiple_of(CIPHER_BLOCK),
-        }
+        size_for(data, self.longest_header())
     }
 
     fn longest_header(&self) -> usize {
         1 + self.peer_ids.active().len() + LONGEST_NUMBER
+    }
+}
+
+/// Bytes of data of a DATAGRAM frame that fills a packet of `size` bytes with such a header.
+fn room(size: usize, header_len: usize) -> usize {
+    Connection::whole_blocks(size, header_len).saturating_sub(header_len + TAG_LEN + TYPE_LEN)
+}
+
+/// Bytes of the smallest packet with such a header that has room for a DATAGRAM frame of so many bytes of data.
+fn size_for(data: usize, header_len: usize) -> usize {
+    let around = header_len + TAG_LEN;
+    match around + TYPE_LEN + data {
+        size if size <= NARROW_PATH => size,
+        _ => around + (TYPE_LEN + data).next_multiple_of(CIPHER_BLOCK),
     }
 }
 
@@ -81,5 +86,20 @@ mod tests {
             assert!(len(data) <= frame && len(data + 1) > frame, "{data} bytes of {frame}");
         }
         assert_eq!([2, 65, 66, 65_535].map(largest_data), [0, 63, 63, 65_530]);
+    }
+
+    /// Whoever waits for a larger path waits for the right size, and a path that is found to carry more never takes room away.
+    #[test]
+    fn the_size_that_is_asked_for_is_the_least_that_has_the_room() {
+        for header_len in [5, 13, 25] {
+            for size in 1200..1600 {
+                assert!(room(size, header_len) <= room(size + 1, header_len), "{size} bytes, header of {header_len}");
+            }
+            for data in 1150..1500 {
+                let size = size_for(data, header_len);
+                assert!(room(size, header_len) >= data, "{data} bytes in {size}, header of {header_len}");
+                assert!(room(size - 1, header_len) < data, "{data} bytes in {size} - 1, header of {header_len}");
+            }
+        }
     }
 }

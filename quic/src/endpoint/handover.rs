@@ -25,8 +25,9 @@ pub(super) struct Handover {
 }
 
 impl Handover {
-    /// A datagram is for this worker, or for [`PREDECESSOR`](base::PREDECESSOR). If too many wait, it is dropped and counted: the newest, as a socket does that is
-    /// full, because what came before it is closer to being of use, and senders take the loss as the sign that it is.
+    /// A datagram is for this worker, or for [`PREDECESSOR`](base::PREDECESSOR). If too many wait, it is dropped and counted: the newest,
+    /// as a socket does that is full, because what came before it is closer to being of use, and senders take the loss as the sign that
+    /// it is.
     pub(super) fn push(&mut self, worker: u32, datagram: &Datagram<'_>) {
         let len = datagram.payload.len();
         if self.waiting.len() >= MAX_WAITING || self.bytes + len > MAX_WAITING_BYTES {

@@ -45,8 +45,8 @@ impl<T: Default> Endpoint<T> {
             }
             Ok(Header::OneRtt(short)) => self.receive_orphan(now, &datagram, short.destination),
             // RFC 9000 section 10.3: of a server that was started anew meanwhile, or has given the handshake up while the path was dead.
-            // The client has the token as soon as its handshake is complete, and until it is confirmed all that it sends begins with such a packet.
-            // Its destination is an ID that the server has chosen, unlike that of first packets.
+            // The client has the token as soon as its handshake is complete, and until it is confirmed all that it sends begins with such
+            // a packet. Its destination is an ID that the server has chosen, unlike that of first packets.
             Ok(Header::Handshake(long)) if self.config.server.is_some() && long.destination.len() == self.ids.len() => {
                 self.receive_orphan(now, &datagram, long.destination);
             }
@@ -89,8 +89,8 @@ impl<T: Default> Endpoint<T> {
         true
     }
 
-    /// A packet of a connection we do not have: it is another worker's, or the server's before this one, or the peer is told. One to an ID that its peer has
-    /// retired, of a connection that lives, is late and no more.
+    /// A packet of a connection we do not have: it is another worker's, or the server's before this one, or the peer is told. One to an
+    /// ID that its peer has retired, of a connection that lives, is late and no more.
     /// RFC 9000 section 11-4.
     fn receive_orphan(&mut self, now: Instant, datagram: &Datagram<'_>, destination: ConnectionId) {
         let named = self.ids.read(destination.as_slice());

@@ -146,11 +146,7 @@ impl MtuDiscovery {
         if !self.wanted {
             return None;
         }
-        if self.raise_at().is_some_and(|raise_at| now >= raise_at) {
-            self.concluded_at = None;
-            self.high = self.ceiling;
-            self.candidate = if self.is_needed() { Some((self.needed, 0)) } else { self.next_candidate() };
-        }
+        self.on_timeout(now);
         let (size, _) = self.candidate?;
         (!self.probe_in_flight).then_some(usize::from(size))
     }
@@ -270,6 +266,16 @@ impl MtuDiscovery {
         }
     }
 
+    /// The [`deadline`](MtuDiscovery::deadline) may have come: from then on a larger size is a candidate again, and there is no deadline
+    /// while its probe waits for the window or the pacer.
+    pub(crate) fn on_timeout(&mut self, now: Instant) {
+        if self.deadline().is_some_and(|deadline| now >= deadline) {
+            self.concluded_at = None;
+            self.high = self.ceiling;
+            self.candidate = if self.is_needed() { Some((self.needed, 0)) } else { self.next_candidate() };
+        }
+    }
+
     /// When a larger size is tried again.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         if self.wanted { self.raise_at() } else { None }
@@ -343,6 +349,10 @@ mod tests {
         let raise_at = discovery.deadline().unwrap();
         assert_eq!(raise_at, NOW + Duration::from_secs(600));
         assert_eq!(discovery.probe_size(raise_at - Duration::from_nanos(1)), None);
+        let mut waiting = discovery.clone();
+        waiting.on_timeout(raise_at);
+        assert_eq!(waiting.deadline(), None, "a deadline comes once, also where the probe has to wait");
+        assert_eq!(waiting.probe_size(raise_at), Some(1452));
         assert_eq!(search(&mut discovery, raise_at, 1452), 1);
         assert_eq!(discovery.current(), 1452);
     }

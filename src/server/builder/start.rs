@@ -557,7 +557,7 @@ fn serve_quic(
 ) -> io::Result<Rc<Link>> {
     let has_predecessor = handover.predecessors().are_there();
     endpoint.quic_mut().set_predecessor(has_predecessor);
-    let link = Link::serve(handle, sockets, endpoint, Some(handover.clone()), networks.clone())?;
+    let link = Link::serve(handle, sockets, endpoint, handover.clone(), networks.clone())?;
     if has_predecessor {
         handle.spawn_detached(outlive(handle.clone(), Rc::downgrade(&link), handover.clone()));
     }

@@ -91,20 +91,7 @@ fn a_backend_that_says_nothing_is_given_up() {
             front.told("it did not begin to answer within 100ms").await;
             assert!(matches!(backend.next(&front.handle).await, Heard::Request(_)));
             assert_eq!(backend.next(&front.handle).await, Heard::End, "its work is not waited for");
-        }
-    });
-}
-
-/// The same with content of which nothing was there when the backend was asked: its time runs from when it has all.
-#[test]
-fn a_backend_that_says_nothing_to_content_that_came_late_is_given_up() {
-    let backend = scripted(|connection| {
-        connection.request();
-        connection.until_end();
-    });
-    let proxy = proxy_to(&[&backend]).limits(limits(|limits| limits.first_byte = Duration::from_millis(100)));
-    with_front(&proxy, async |front| {
-        for version in VERSIONS {
+            // Where nothing of the content was there when the backend was asked, its time runs from when it has all.
             let (mut writer, pending) = front.client(version).post(&front.url("/")).start().await.unwrap();
             front.handle.sleep(Duration::from_millis(150)).await;
             writer.write("late").await.unwrap();
