@@ -188,6 +188,13 @@ fn ports_that_change() -> Result<(), Error> {
 
 /// The kernel finds the worker by IDs that load balancers read, however the client's port changes, and packets that come late
 /// from the port before, or twice, are no harm.
+/// The first packets with the token of the Retry are lost, and the next ones come from another port, for which it is not good.
+#[test]
+fn another_port_between_a_retry_and_its_token() -> Result<(), Error> {
+    let settings = "delay=10 lost-from=3 lost-to=4 first-rebinding=300 rebinding=60000";
+    with(settings, &Ends { asks: true, ..Ends::default() }).map(|_| ())
+}
+
 #[test]
 fn workers_behind_ports_that_change() -> Result<(), Error> {
     let identity = Identity::development(&[])?;

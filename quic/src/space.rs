@@ -152,6 +152,13 @@ impl Spaces {
         };
     }
 
+    /// The peer's numbers begin anew, and it has seen none of ours, which go on.
+    pub(crate) fn begin_again(&mut self, space: PacketNumberSpace) {
+        if let Some(state) = self.get_mut(space) {
+            *state = Space { next: state.next, ..Space::new(space) };
+        }
+    }
+
     /// The keys of `space` are of no use any more, and so are its numbers. That of application data stays.
     pub(crate) fn discard(&mut self, space: PacketNumberSpace) {
         match space {

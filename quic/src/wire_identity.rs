@@ -47,6 +47,20 @@ pub(crate) struct Beginning {
     pub token: Box<[u8]>,
     /// A Version Negotiation packet has ended this attempt, and names this version for another one. When it came.
     pub again: Option<(Version, Instant)>,
+    /// Whether the server has refused the token.
+    pub refusal: Refusal,
+}
+
+/// Whether a server has refused the token that a client has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Refusal {
+    /// No.
+    #[default]
+    Never,
+    /// With the packet that is being read.
+    Now,
+    /// The client has begun anew since.
+    Before,
 }
 
 /// Retry and Version Negotiation packets, transport parameters and Initial keys are of the handshake.
@@ -62,6 +76,7 @@ impl Beginning {
             retry_source: None,
             token: Box::default(),
             again: None,
+            refusal: Refusal::Never,
         }
     }
 }
@@ -154,6 +169,28 @@ impl WireIdentity {
     pub(crate) fn on_retry(&mut self, source: ConnectionId, token: &[u8]) {
         let beginning = self.beginning.as_mut().expect(IN_HANDSHAKE);
         (beginning.retry_source, beginning.token) = (Some(source), token.into());
+    }
+
+    /// A packet of the server's says that it refuses the token of its client. True if there is one, and the client has not begun
+    /// anew for that before.
+    pub(crate) fn on_token_refused(&mut self) -> bool {
+        let shown = self.beginning.as_mut().filter(|beginning| !beginning.token.is_empty());
+        let Some(beginning) = shown.filter(|beginning| beginning.refusal == Refusal::Never) else { return false };
+        beginning.refusal = Refusal::Now;
+        true
+    }
+
+    /// Whether the client is to begin anew for that now.
+    pub(crate) fn is_token_refused(&self) -> bool {
+        self.beginning.as_ref().is_some_and(|beginning| beginning.refusal == Refusal::Now)
+    }
+
+    /// The client begins anew, with an Initial packet to `destination` that shows no token. Nothing is known of the server.
+    pub(crate) fn begin_without_token(&mut self, destination: ConnectionId) {
+        let beginning = self.beginning.as_mut().expect(IN_HANDSHAKE);
+        (beginning.original_destination, beginning.retry_source) = (destination, None);
+        (beginning.token, beginning.refusal) = (Box::default(), Refusal::Before);
+        self.peer_source = None;
     }
 
     /// Whether a Version Negotiation packet with these IDs answers our first Initial. RFC 9000 section 6.2: after any other
@@ -258,6 +295,21 @@ mod tests {
         assert!(!WireIdentity { beginning: follows, ..client.clone() }.may_be_negotiated(id(2), id(1)));
         assert!(!WireIdentity { peer_source: Some(id(3)), ..client }.may_be_negotiated(id(2), id(1)));
         assert!(!identity(Side::Server).may_be_negotiated(id(2), id(1)));
+    }
+
+    #[test]
+    fn a_refused_token_is_done_without_once() {
+        let mut client = identity(Side::Client);
+        assert!(!client.on_token_refused(), "none was shown");
+        client.on_retry(id(3), &[7]);
+        assert!(!client.is_token_refused() && client.on_token_refused() && client.is_token_refused());
+        client.on_source(id(3));
+        client.begin_without_token(id(4));
+        assert_eq!((client.original_destination(), client.client_destination()), (id(4), id(4)));
+        assert!(client.token().is_empty() && client.retry_source().is_none() && client.accepts_source(id(9)));
+        client.on_retry(id(5), &[8]);
+        assert_eq!((client.original_destination(), client.client_destination()), (id(4), id(5)));
+        assert!(!client.is_token_refused() && !client.on_token_refused(), "once");
     }
 
     /// RFC 9000 section 7.3-1, 7.3-3, 7.3-5, 7.3-6, 7.3-7.

@@ -8,7 +8,7 @@ mod support;
 use base::{Bytes, Datagram, Duration, Ecn, FourTuple, Instant, Machine};
 use quic::{AddressValidation, CloseReason, Config, DatagramOptions, DatagramRefusal, EndpointConfig};
 use quic::{Version, Versions};
-use sim::{LinkConfig, LossMask, World};
+use sim::{LinkConfig, LossMask, Nat, World};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use support::{CLIENT, Exchange, Host, SERVER};
@@ -268,6 +268,26 @@ fn early_data_goes_on_after_a_retry() {
     let mut early = Early::new();
     early.validation = AddressValidation::Always;
     assert_eq!(early.time(), (DELAY * 4, EarlyData::Accepted));
+}
+
+/// The token is lost, and then the client is at another port: it begins anew without a token, and its early data with it. Its
+/// streams hear nothing of that.
+#[test]
+fn early_data_goes_on_after_a_refused_token() {
+    let mut early = Early::new();
+    early.validation = AddressValidation::Always;
+    let mut run = early.run(2);
+    let (client, server): (SocketAddr, SocketAddr) = (CLIENT.parse().unwrap(), SERVER.parse().unwrap());
+    let mut nat = Nat::new(client, "198.51.100.1:1".parse().unwrap());
+    nat.rebind(Instant::ZERO + Duration::from_millis(500), "198.51.100.1:2".parse().unwrap());
+    run.world.network().add_nat(nat);
+    run.world.run_until(Instant::ZERO + DELAY * 2 - Duration::from_millis(1), |_| false);
+    run.world.network().set_link(client, server, LinkConfig { loss: 1.0, ..LinkConfig::new(DELAY) });
+    run.world.run_for(Duration::from_millis(2));
+    run.world.network().set_link(client, server, LinkConfig::new(DELAY));
+    run.complete();
+    assert_eq!(run.fate(), EarlyData::Accepted);
+    assert!(run.world.machine(run.server).endpoint.stats().strangers.invalid_tokens > 0);
 }
 
 /// The datagrams that a machine sends now.

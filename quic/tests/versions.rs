@@ -284,6 +284,32 @@ fn packets_of_another_version_are_dropped() {
     assert!(both.client.confirmed && both.server.established);
 }
 
+/// Keys to try it with are made of the ID that the client has chosen, and a Retry gives it another.
+#[test]
+fn a_packet_of_another_version_before_a_retry_does_not_keep_the_client_from_following_to_it() {
+    let mut both = ByHand::new(patient(), config(&[V2, V1]));
+    let tls = adversary::identity::classical().1.clone();
+    let always = |config: &mut quic::EndpointConfig| config.address_validation = AddressValidation::Always;
+    both.server = Host::server_with(Instant::ZERO, SeededRandom::new(2), config(&[V2, V1]), tls, always);
+    let first = ByHand::sent(&mut both.client, both.now);
+    let long = initial(&first[0]);
+    let mut forged = vec![0xd0];
+    forged.extend(V2.0.to_be_bytes());
+    for id in [long.source, long.destination] {
+        forged.push(id.len() as u8);
+        forged.extend(id.as_slice());
+    }
+    forged.extend([0, 0x44, 0x00]);
+    forged.resize(forged.len() + 0x400, 7);
+    forged.resize(1200, 0);
+    both.reach_client(forged);
+    first.into_iter().for_each(|datagram| both.reach_server(datagram));
+    both.run();
+    let connection = both.client.endpoint.connection(both.client.handle.unwrap()).unwrap();
+    assert!(both.client.confirmed && connection.version() == V2);
+    assert!(both.server.endpoint.stats().strangers.retried > 0);
+}
+
 /// RFC 9287 section 3-2, 3.1-1, 3.1-4, 3.1-6.
 #[test]
 fn the_quic_bit_is_random_where_the_peer_takes_that_and_set_elsewhere() {

@@ -68,6 +68,9 @@ impl Connection {
             Frame::HandshakeDone => self.on_handshake_done(turn.now),
             Frame::ConnectionClose { error_code, frame_type, reason } => {
                 let code = TransportErrorCode(error_code.value());
+                if code == TransportErrorCode::INVALID_TOKEN && self.on_token_refused(space) {
+                    return Ok(());
+                }
                 let reason = printable_reason(reason);
                 self.drain(turn.now, CloseReason::PeerTransport { code, frame_type, reason });
                 Ok(())

@@ -348,11 +348,14 @@ impl Connection {
     }
 
     /// What a packet means by having arrived.
-    fn after_packet(&mut self, turn: &Turn<'_>, kind: PacketKind) {
+    fn after_packet(&mut self, turn: &mut Turn<'_>, kind: PacketKind) {
         if self.wire.side == Side::Server && kind == PacketKind::Handshake {
             self.on_handshake_packet(turn.now);
             // RFC 9001 section 4.9.1-1, 4.9.1-2: and the client has no further use for Initial packets.
             self.discard_keys(turn.now, PacketKind::Initial);
+        }
+        if kind == PacketKind::Initial && self.wire.is_token_refused() {
+            self.begin_without_token(turn);
         }
     }
 

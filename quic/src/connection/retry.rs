@@ -1,18 +1,28 @@
 //! Retry (RFC 9000 sections 8.1.2 and 17.2.5): a server that wants to see the client's address proved first answers the first
 //! Initial with a token and another connection ID, and forgets the client. The client begins again with both: Initial keys
 //! are made anew, the same ClientHello is sent again, packet numbers go on.
+//!
+//! The token is bound to the client's address and to a time. Where a translator gives the client another port before it has shown
+//! the token, or the packets with it are late, the server refuses the connection with INVALID_TOKEN (section 8.1.2), and the
+//! client can only begin anew. It does so once, in the same way as after a Retry: to an ID that nobody has seen, without a token, and
+//! in what is left of the time for the handshake. The layers above hear nothing of it, and early data goes again. The server
+//! has read nothing of the ClientHello, so the same one serves. Whoever can forge the refusal could end the connection by it.
 
 use super::state::Connection;
 use crate::discard::Discard;
+use crate::error::CloseReason;
 use crate::lifecycle::Lifecycle;
 use crate::protection::retry_integrity;
 use crate::turn::Turn;
+use crate::violation::TransportErrorCode;
 use crate::wire::connection_id::ConnectionId;
 use crate::wire::frame::PacketKind;
 use crate::wire::packet_number::PacketNumberSpace;
 use crate::wire::version::Version;
+use alloc::string::String;
 use base::Side;
 use core::ops::Range;
+use crypto::CipherSuite;
 
 /// The longest token that is repeated. An Initial packet with it and the longest connection IDs still has room for some
 /// hundred bytes of the ClientHello in a datagram of 1200. Servers need about a tenth of it.
@@ -61,12 +71,56 @@ impl Connection {
         }
         // RFC 9000 section 8.1.2-1, 8.1.3-12, 17.2.5.1-3, 17.2.5.2-5: from the next Initial on.
         self.wire.on_retry(source, token);
-        self.peer_ids.replace_handshake_id(source);
-        let (seal, open) = self.wire.initial_keys(suite);
-        self.install_keys(turn.now, PacketKind::Initial, seal, open);
         self.idle.on_received(turn.now);
-        self.begin_again(turn);
+        self.begin_again_at(turn, source, suite);
         Ok(())
+    }
+
+    /// CONNECTION_CLOSE with INVALID_TOKEN, in a packet of `space`. True if this client begins anew, as soon as the packet is read:
+    /// the server has said nothing else.
+    pub(super) fn on_token_refused(&mut self, space: PacketNumberSpace) -> bool {
+        space == PacketNumberSpace::Initial && self.has_heard_nothing() && self.wire.on_token_refused()
+    }
+
+    /// Whether this is a client to whose ClientHello no answer has come.
+    fn has_heard_nothing(&self) -> bool {
+        self.wire.side == Side::Client
+            && matches!(self.lifecycle, Lifecycle::Handshaking { .. })
+            && self.wire.version == self.wire.first_flight()
+            && !self.handshake.has_received_initial()
+    }
+
+    /// The packet is read in which the server refuses the token.
+    #[cold]
+    pub(super) fn begin_without_token(&mut self, turn: &mut Turn<'_>) {
+        let has_heard_nothing = self.has_heard_nothing();
+        let Some(keys) = self.levels.seal(PacketKind::Initial).filter(|_| has_heard_nothing) else {
+            // A server that answers the ClientHello as well has not meant it so.
+            let reason = CloseReason::PeerTransport {
+                code: TransportErrorCode::INVALID_TOKEN,
+                frame_type: 0,
+                reason: String::new(),
+            };
+            return self.drain(turn.now, reason);
+        };
+        let suite = keys.suite();
+        // RFC 9000 section 7.2-1.
+        let destination =
+            ConnectionId::new(&base::random::array::<8>(turn.random)).expect("an ID may have eight bytes");
+        self.wire.begin_without_token(destination);
+        // The server begins with its numbers as well.
+        self.spaces.begin_again(PacketNumberSpace::Initial);
+        self.begin_again_at(turn, destination, suite);
+    }
+
+    /// Initial packets go to another ID from now on, by which their keys are made.
+    fn begin_again_at(&mut self, turn: &mut Turn<'_>, destination: ConnectionId, suite: &'static CipherSuite) {
+        self.peer_ids.replace_handshake_id(destination);
+        let (seal, open) = self.wire.initial_keys(suite);
+        // Those of another version are made of the ID before.
+        self.levels.forget_other_initial();
+        self.install_keys(turn.now, PacketKind::Initial, seal, open);
+        self.begin_again(turn);
     }
 
     /// RFC 9002 section 6.3: nothing that was sent before will be acknowledged, which says nothing about the path. The same

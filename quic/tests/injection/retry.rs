@@ -1,13 +1,13 @@
 //! A server that answers the first Initial with a Retry (RFC 9000 section 17.2.5), rightly and wrongly.
 
-use adversary::{Options, PLAIN, Peer, Stage, Tweak};
-use base::Duration;
+use adversary::{Options, PLAIN, Peer, Stage, Tweak, encode};
 use base::Side::Client;
+use base::{Duration, VarInt};
 use quic::wire::connection_id::ConnectionId;
 use quic::wire::frame::Frame;
 use quic::wire::frame::PacketKind::Initial;
 use quic::wire::header::Header;
-use quic::{Event, Violation};
+use quic::{CloseReason, Event, Violation};
 use std::rc::Rc;
 
 const TOKEN: &[u8] = b"who has this is at its address";
@@ -175,6 +175,54 @@ fn a_retry_after_an_initial_is_dropped() {
     let packet = peer.retry_packet(id(0x33), TOKEN);
     peer.deliver(packet);
     assert!(peer.is_open());
+}
+
+fn refusal(code: u32) -> Vec<u8> {
+    encode(&Frame::ConnectionClose { error_code: VarInt::from_u32(code), frame_type: 0, reason: b"" })
+}
+
+/// RFC 9000 section 7.2-1.
+#[test]
+fn a_client_whose_token_is_refused_begins_anew_without_one() {
+    let mut peer = server(Some(id(0x33)));
+    peer.retry(id(0x33), TOKEN);
+    let (sent, hello) = (initials(&peer).len(), hellos(&peer));
+    peer.send(Initial, &[&[0x01][..], &refusal(0x0b)].concat());
+    assert!(peer.events.is_empty() && peer.is_open());
+    let anew = initials(&peer).split_off(sent);
+    let (destination, _) = anew[0];
+    assert!(destination.len() == 8 && ![peer.original, id(0x33)].contains(&destination));
+    assert_eq!(anew, vec![(destination, Vec::new()); 2]);
+    // Nothing of this can be read by who has the keys of the attempt before.
+    assert_eq!(hellos(&peer), hello);
+    assert_eq!(peer.connection().stats().bytes_in_flight, 2400);
+    // What comes of that attempt is nothing.
+    let dropped = peer.connection().stats().packets_dropped;
+    peer.send(Initial, &refusal(0x0b));
+    assert_eq!(peer.connection().stats().packets_dropped, dropped + 1);
+    assert!(peer.is_open());
+}
+
+#[test]
+fn a_refusal_that_is_no_plain_one_ends_the_connection() {
+    let crypto = encode(&Frame::Crypto { offset: 0, data: &[2, 0, 0] });
+    let cases = [
+        ("another reason", true, refusal(0x02)),
+        ("no token was shown", false, refusal(0x0b)),
+        ("behind an answer", true, [&crypto[..], &refusal(0x0b)].concat()),
+        ("in front of an answer", true, [&refusal(0x0b)[..], &crypto].concat()),
+    ];
+    for (case, shows_token, payload) in cases {
+        let mut peer = server(Some(id(0x33)));
+        if shows_token {
+            peer.retry(id(0x33), TOKEN);
+        }
+        let sent = initials(&peer).len();
+        peer.send(Initial, &payload);
+        assert!(matches!(peer.events[..], [Event::Closed(CloseReason::PeerTransport { .. })]), "{case}");
+        peer.wait(Duration::from_secs(20));
+        assert_eq!(initials(&peer).len(), sent, "{case}");
+    }
 }
 
 /// RFC 9000 section 7.3-1, 7.3-5, 7.3-7.
