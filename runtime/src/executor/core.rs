@@ -280,7 +280,8 @@ impl Core {
         // Once at least, though a timer be due already: one that always is must not keep descriptors from being heard.
         loop {
             if self.take_events(Some(Duration::ZERO))? {
-                self.learn(Patience::on_found);
+                let idle = clock::now() - start;
+                self.learn(|patience| patience.on_found(idle));
                 return Ok(true);
             }
             if !self.ready.is_empty() {
@@ -346,7 +347,10 @@ mod tests {
             let to = sockets[event % sockets.len()].local_addr().unwrap();
             sockets[0].send_to(&[0], to).unwrap();
             assert!(core.take_events(Some(Duration::ZERO)).unwrap());
-            core.learn(Patience::on_found);
+            core.learn(|patience| match patience.budget() {
+                Duration::ZERO => patience.on_woken(Duration::ZERO),
+                _ => patience.on_found(Duration::ZERO),
+            });
         }
         core
     }

@@ -9,9 +9,9 @@ use base::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExecutorOptions {
     /// How long to look again and again for what is expected at once, before sleeping: a sleeping thread is back some 35
-    /// microseconds after its packet. It looks only where the last packets came that soon, so an idle process does not
-    /// look at all, nor one whose last packets came to many streams; and it lets others who want the processor go first.
-    /// Zero: it never looks.
+    /// microseconds after its packet. It looks only where the last packets came that soon, and now and then, up to four
+    /// times as long, where they came nearly so soon. An idle process does not look at all, nor one whose last packets came
+    /// to many streams; and it lets others who want the processor go first. Zero: it never looks.
     ///
     /// Default 50 us, a little more than a sleep costs; zero on a machine with one processor, where looking for a packet
     /// keeps from running who would send it.
