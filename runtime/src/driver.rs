@@ -374,6 +374,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         while let Some((worker, datagram)) = machine.poll_handover() {
             handover.send(worker, datagram);
         }
+        handover.flush();
     }
 
     fn receive(&mut self, now: Instant, context: &mut Context<'_>, progress: &mut bool) -> io::Result<Left> {

@@ -91,12 +91,17 @@ impl Handover {
     /// Brings a datagram to another worker, if there is one of that number and its mailbox is not full.
     pub(crate) fn send(&self, worker: u32, datagram: OwnedDatagram) {
         if worker == PREDECESSOR {
-            return self.predecessors.send(&datagram);
+            return self.predecessors.give(&datagram);
         }
         match self.mailboxes.get(worker as usize) {
             Some(mailbox) => mailbox.put(datagram),
             None => self.own().lock().stats.unknown += 1,
         }
+    }
+
+    /// There is nothing more to bring for now: what is for the servers before this one goes.
+    pub(crate) fn flush(&self) {
+        self.predecessors.flush();
     }
 
     /// Moves all that has come to `into`, which is empty. If nothing has, the task of `context` is woken once something does.

@@ -6,11 +6,18 @@
 //!
 //! At that address it is also given what its successor gets for it: packets of clients whose address has changed since, which the
 //! kernel knows no better socket for. Who else writes there can do no more than somebody on the network who forges addresses.
+//! The system counts what waits there in messages, and ten of them are often too many (`net.unix.max_dgram_qlen`): so a message
+//! holds many datagrams, and what finds no room waits at the successor for a while.
+//!
+//! A second address says no more than that the server is there: a stream to it is at its end when the server is. Nobody accepts
+//! such a stream, because the system connects it all the same, and ends it with the listener.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Read};
 use std::net::{Ipv6Addr, SocketAddr as IpSocketAddr, SocketAddrV6};
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, ready};
 
 use base::{Ecn, FourTuple, OwnedDatagram};
@@ -29,16 +36,36 @@ const ADDRESS: usize = 1 + 16 + 2 + 4;
 const IN_A_TURN: usize = 64;
 /// The largest payload of UDP.
 const LARGEST: usize = 65_527;
+/// Bytes of a message to which no further datagram is added: ten and more of the usual size. A message that is lost takes all of
+/// them with it, and few that are short fill the system's queue.
+const FULL: usize = 16 * 1024;
+/// Bytes before each datagram of a message, that say how long it is.
+const LENGTH: usize = 4;
+/// The longest message.
+const LONGEST: usize = FULL + LENGTH + HEAD + LARGEST;
+/// How many messages wait for a predecessor to take those before. What comes then is lost, as on a network.
+const MOST_WAITING: usize = 16;
 
 /// A port is offered to a successor as long as this is kept.
 #[derive(Debug)]
 pub struct Offer {
     name: UnixDatagram,
+    /// What is connected to it ends with it.
+    _life: UnixListener,
 }
 
 /// Servers of our ports that are ending and still have clients.
 #[derive(Debug, Default)]
-pub struct Predecessors(Vec<UnixDatagram>);
+pub struct Predecessors(Vec<Predecessor>);
+
+#[derive(Debug)]
+struct Predecessor {
+    name: UnixDatagram,
+    /// At its end when the server is.
+    life: UnixStream,
+    /// Messages, the oldest first.
+    waiting: Mutex<VecDeque<Vec<u8>>>,
+}
 
 impl Offer {
     /// Whether the system lets one server take over a port that another one still serves.
@@ -51,12 +78,18 @@ impl Offer {
     pub fn announce(port: u16) -> io::Result<Offer> {
         let mut last = io::ErrorKind::AddrInUse.into();
         for place in 0..MOST_ENDING {
-            match name(port, place).and_then(|name| UnixDatagram::bind_addr(&name)) {
-                Ok(socket) => return Ok(Offer { name: socket }),
+            match Offer::at(port, place) {
+                Ok(offer) => return Ok(offer),
                 Err(error) => last = error,
             }
         }
         Err(last)
+    }
+
+    fn at(port: u16, place: usize) -> io::Result<Offer> {
+        // Who finds the name finds the other one as well.
+        let life = UnixListener::bind_addr(&sys::abstract_address(&life(port, place))?)?;
+        Ok(Offer { name: UnixDatagram::bind_addr(&name(port, place)?)?, _life: life })
     }
 
     /// Whether a server offers this port.
@@ -81,12 +114,12 @@ impl Offer {
         let socket = self.name.try_clone()?;
         socket.set_nonblocking(true)?;
         let socket = handle.watch(socket)?;
-        let mut buffer = vec![0; HEAD + LARGEST];
+        let mut buffer = vec![0; LONGEST];
         Ok(poll_fn(move |context| {
             for _ in 0..IN_A_TURN {
                 ready!(socket.poll_readable(context));
                 match socket.inner().recv(&mut buffer) {
-                    Ok(len) => decode(buffer.get(..len).unwrap_or_default()).into_iter().for_each(&mut take),
+                    Ok(len) => decode_all(buffer.get(..len).unwrap_or_default(), &mut take),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     // Whatever else it is, it is over until something comes.
                     Err(_) => socket.clear_readable(),
@@ -104,9 +137,10 @@ impl Predecessors {
         let connected = |port, place| {
             let socket = UnixDatagram::unbound().ok()?;
             socket.connect_addr(&name(port, place).ok()?).ok()?;
-            // What does not fit is lost, as on a network.
             socket.set_nonblocking(true).ok()?;
-            Some(socket)
+            // If somebody has filled its queue, nothing tells of the end of this server: it is done without it.
+            let life = sys::connect_abstract(&life(port, place)).ok()?;
+            Some(Predecessor { name: socket, life: life.into(), waiting: Mutex::default() })
         };
         let of_port = |port| (0..MOST_ENDING).filter_map(move |place| connected(port, place));
         Predecessors(ports.flat_map(of_port).collect())
@@ -114,26 +148,75 @@ impl Predecessors {
 
     /// Whether one of them is still there.
     pub fn are_there(&self) -> bool {
-        // An empty message is none, and is refused only by who is gone.
-        let is_there = |socket: &UnixDatagram| match socket.send(&[]) {
-            Ok(_) => true,
-            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
-        };
-        self.0.iter().any(is_there)
+        self.0.iter().any(Predecessor::is_there)
     }
 
-    /// Gives each of them a datagram, of which only one knows the connection.
-    pub(crate) fn send(&self, datagram: &OwnedDatagram) {
-        let message = encode(datagram);
-        for socket in &self.0 {
-            let _lost = socket.send(&message);
+    /// Waits until none of them is.
+    ///
+    /// # Errors
+    /// The system does not let one of them be watched.
+    pub async fn gone(&self, handle: &Handle) -> io::Result<()> {
+        for predecessor in &self.0 {
+            let life = handle.watch(predecessor.life.try_clone()?)?;
+            // It never says anything, so what can be read is its end.
+            let _end = life.read_with(|mut life| life.read(&mut [0])).await;
         }
+        Ok(())
+    }
+
+    /// Gives each of them a datagram, of which only one knows the connection, with the next [`flush`](Predecessors::flush).
+    pub(crate) fn give(&self, datagram: &OwnedDatagram) {
+        self.0.iter().for_each(|predecessor| predecessor.give(datagram));
+    }
+
+    /// Sends them what they have room for. The rest goes the next time.
+    pub(crate) fn flush(&self) {
+        self.0.iter().for_each(Predecessor::flush);
     }
 }
 
-fn encode(datagram: &OwnedDatagram) -> Vec<u8> {
+impl Predecessor {
+    fn is_there(&self) -> bool {
+        let end = (&self.life).read(&mut [0]);
+        end.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    fn give(&self, datagram: &OwnedDatagram) {
+        let mut waiting = self.lock();
+        if waiting.back().is_none_or(|message| message.len() >= FULL) && waiting.len() < MOST_WAITING {
+            waiting.push_back(Vec::new());
+        }
+        if let Some(message) = waiting.back_mut().filter(|message| message.len() < FULL) {
+            encode(datagram, message);
+        }
+    }
+
+    fn flush(&self) {
+        let mut waiting = self.lock();
+        while let Some(message) = waiting.front() {
+            match self.name.send(message) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // It is there, or nobody is, or it is longer than the system lets a message be.
+                _ => {
+                    waiting.pop_front();
+                }
+            }
+        }
+    }
+
+    /// A thread that panicked while it held the lock has left a message behind that is cut, which its reader notices.
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Vec<u8>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds a datagram to a message.
+fn encode(datagram: &OwnedDatagram, message: &mut Vec<u8>) {
     let OwnedDatagram { four_tuple, ecn, payload } = datagram;
-    let mut message = Vec::with_capacity(HEAD + payload.len());
+    message.reserve(LENGTH + HEAD + payload.len());
+    let len = u32::try_from(HEAD + payload.len()).expect("a datagram has less than 64 KiB");
+    message.extend_from_slice(&len.to_be_bytes());
     message.push(*ecn as u8);
     for address in [four_tuple.local, four_tuple.remote] {
         let (is_ipv6, ip, scope) = match address {
@@ -146,12 +229,24 @@ fn encode(datagram: &OwnedDatagram) -> Vec<u8> {
         message.extend_from_slice(&scope.to_be_bytes());
     }
     message.extend_from_slice(payload);
-    message
 }
 
-/// `None` for what is no such message.
-fn decode(message: &[u8]) -> Option<OwnedDatagram> {
-    let (head, payload) = message.split_first_chunk::<HEAD>()?;
+/// Each datagram of a message, up to what is none.
+fn decode_all(mut message: &[u8], take: &mut impl FnMut(OwnedDatagram)) {
+    let next = |message: &mut &[u8]| {
+        let (len, rest) = message.split_first_chunk::<LENGTH>()?;
+        let (bytes, rest) = rest.split_at_checked(u32::from_be_bytes(*len) as usize)?;
+        *message = rest;
+        decode(bytes)
+    };
+    while let Some(datagram) = next(&mut message) {
+        take(datagram);
+    }
+}
+
+/// `None` for what is no datagram.
+fn decode(bytes: &[u8]) -> Option<OwnedDatagram> {
+    let (head, payload) = bytes.split_first_chunk::<HEAD>()?;
     let (ecn, addresses) = head.split_first()?;
     let (local, remote) = addresses.split_at_checked(ADDRESS)?;
     let four_tuple = FourTuple { local: decode_address(local)?, remote: decode_address(remote)? };
@@ -172,6 +267,10 @@ fn decode_address(bytes: &[u8]) -> Option<IpSocketAddr> {
 
 fn name(port: u16, place: usize) -> io::Result<SocketAddr> {
     sys::abstract_address(&format!("posthaste/ends/{port}/{place}"))
+}
+
+fn life(port: u16, place: usize) -> String {
+    format!("posthaste/lives/{port}/{place}")
 }
 
 #[cfg(test)]
@@ -206,12 +305,24 @@ mod tests {
         for (local, remote) in cases {
             for payload in [&b""[..], b"a", &[7; 1500]] {
                 let sent = datagram(local, remote, payload);
-                let message = encode(&sent);
-                assert_eq!(decode(&message), Some(sent));
-                assert!((0..HEAD).all(|len| decode(&message[..len]).is_none()));
+                let mut message = Vec::new();
+                encode(&sent, &mut message);
+                let bytes = &message[LENGTH..];
+                assert_eq!(decode(bytes).as_ref(), Some(&sent));
+                assert!((0..HEAD).all(|len| decode(&bytes[..len]).is_none()));
+                let (whole, len) = (message.clone(), message.len());
+                encode(&sent, &mut message);
+                message.extend(&whole);
+                for (cut, expected) in [(3 * len, 3), (3 * len - 1, 2), (2 * len + LENGTH, 2), (len + 2, 1), (0, 0)] {
+                    let mut taken = Vec::new();
+                    decode_all(&message[..cut], &mut |datagram| taken.push(datagram));
+                    assert_eq!(taken, vec![sent.clone(); expected], "{cut} of {}", message.len());
+                }
             }
         }
-        let mut message = encode(&datagram("192.0.2.1:443", "198.51.100.7:9", b"a"));
+        let mut message = Vec::new();
+        encode(&datagram("192.0.2.1:443", "198.51.100.7:9", b"a"), &mut message);
+        let mut message = message.split_off(LENGTH);
         message[1] = 2;
         assert_eq!(decode(&message), None, "of neither family");
         message[1] = 0;
@@ -230,7 +341,8 @@ mod tests {
         let later = Offer::announce(port).unwrap();
         let sent = datagram("192.0.2.1:443", "198.51.100.7:9", b"a word");
         assert!(predecessors.are_there());
-        predecessors.send(&sent);
+        predecessors.give(&sent);
+        predecessors.flush();
         let taken = std::cell::RefCell::new(Vec::new());
         executor.block_on(async {
             for offer in &offers {
@@ -243,6 +355,87 @@ mod tests {
         assert_eq!(taken.into_inner(), [sent.clone(), sent.clone()]);
         drop(offers);
         assert!(!predecessors.are_there());
-        predecessors.send(&sent);
+        predecessors.give(&sent);
+        predecessors.flush();
+        assert_eq!(
+            predecessors.0.iter().map(|one| one.lock().len()).sum::<usize>(),
+            0,
+            "nothing waits for who is gone"
+        );
+    }
+
+    /// A port that nothing else in this process takes.
+    fn free_port() -> u16 {
+        std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    }
+
+    /// What a client sends in a round trip comes back whole, though the predecessor is late to take it.
+    #[test]
+    fn much_that_is_given_back_waits_for_who_is_slow() {
+        let executor = crate::Executor::new().unwrap();
+        let port = free_port();
+        let offer = Offer::announce(port).unwrap();
+        let predecessors = Predecessors::of([port].into_iter());
+        let of_number = |number: u16| datagram("192.0.2.1:443", &format!("198.51.100.7:{number}"), &[7; 1200]);
+        for number in 0..250 {
+            predecessors.give(&of_number(number));
+            // As many as one turn of a driver may find.
+            if number % 64 == 63 {
+                predecessors.flush();
+            }
+        }
+        let taken = std::cell::RefCell::new(Vec::new());
+        executor.block_on(async {
+            let handle = executor.handle();
+            for _ in 0..3 {
+                predecessors.flush();
+                let given_back = offer.given_back(handle, |datagram| taken.borrow_mut().push(datagram)).unwrap();
+                let _ = handle.timeout(std::time::Duration::from_millis(50), given_back).await;
+            }
+        });
+        let taken = taken.into_inner();
+        assert_eq!(taken.len(), 250);
+        assert!(taken.into_iter().zip(0..).all(|(datagram, number)| datagram == of_number(number)));
+    }
+
+    /// Who takes nothing costs no more than so much.
+    #[test]
+    fn what_waits_has_a_bound() {
+        let port = free_port();
+        let _offer = Offer::announce(port).unwrap();
+        let predecessors = Predecessors::of([port].into_iter());
+        let large = datagram("192.0.2.1:443", "198.51.100.7:9", &[7; LARGEST]);
+        let small = datagram("192.0.2.1:443", "198.51.100.7:9", &[7; 20]);
+        for round in 0..20_000 {
+            predecessors.give(if round % 3 == 0 { &large } else { &small });
+            predecessors.flush();
+        }
+        let waiting = predecessors.0[0].lock();
+        assert_eq!(waiting.len(), MOST_WAITING);
+        assert!(waiting.iter().all(|message| message.len() <= LONGEST && message.capacity() <= 2 * LONGEST));
+    }
+
+    /// The end is told by itself, and at once: when the last of them is gone.
+    #[test]
+    fn the_end_of_all_is_told() {
+        let executor = crate::Executor::new().unwrap();
+        let port = free_port();
+        let offers = [(); 2].map(|()| Offer::announce(port).unwrap());
+        let predecessors = Predecessors::of([port].into_iter());
+        executor.block_on(async {
+            let handle = executor.handle();
+            let (short, long) = (std::time::Duration::from_millis(50), std::time::Duration::from_secs(10));
+            let [first, second] = offers;
+            assert!(handle.timeout(short, predecessors.gone(handle)).await.is_err(), "both are there");
+            drop(first);
+            assert!(handle.timeout(short, predecessors.gone(handle)).await.is_err(), "one is there");
+            let own = handle.clone();
+            handle.spawn_detached(async move {
+                own.sleep(short).await;
+                drop(second);
+            });
+            handle.timeout(long, predecessors.gone(handle)).await.unwrap().unwrap();
+        });
+        assert!(!predecessors.are_there());
     }
 }

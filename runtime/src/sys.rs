@@ -50,7 +50,7 @@ pub(crate) use system::socket::{
     receive_only_from, share, spread, steer, supports_segmentation,
 };
 pub(crate) use system::stream::{accept, begin_connect, keep_alive, listen, reset_on_close};
-pub(crate) use system::unix_stream::connect_unix;
+pub(crate) use system::unix_stream::{connect_abstract, connect_unix};
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "freebsd")))]
 compile_error!("posthaste-runtime knows Linux, macOS and FreeBSD; the protocol crates below it run anywhere");

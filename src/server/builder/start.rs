@@ -37,11 +37,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::{Rc, Weak};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tls::Resolver;
-
-/// How often is looked whether the servers before this one are still there.
-const LOOKS_FOR_PREDECESSORS: Duration = Duration::from_secs(1);
 
 impl ServerBuilder {
     /// Starts it on an executor. Each request is a task of its own, which ends with the future that `handler` gives, or
@@ -564,14 +560,9 @@ fn serve_quic(
     Ok(link)
 }
 
-/// Notices when the servers before this one are gone: then this one answers for their clients.
+/// Waits until the servers before this one are gone: then this one answers for their clients, as it does if nothing would tell of that.
 async fn outlive(handle: Handle, link: Weak<Link>, handover: Handover) {
-    while handover.predecessors().are_there() {
-        handle.sleep(LOOKS_FOR_PREDECESSORS).await;
-        if link.strong_count() == 0 {
-            return;
-        }
-    }
+    let _unwatched = handover.predecessors().gone(&handle).await;
     if let Some(link) = link.upgrade() {
         link.with_endpoint(|endpoint, _| endpoint.quic_mut().set_predecessor(false));
     }

@@ -26,3 +26,8 @@ pub(crate) fn connect_unix(path: &Path) -> io::Result<OwnedFd> {
     calls::connect_bytes(socket.as_fd(), &address)?;
     Ok(socket)
 }
+
+/// There are no names beside the file system.
+pub(crate) fn connect_abstract(_name: &str) -> io::Result<OwnedFd> {
+    Err(io::ErrorKind::Unsupported.into())
+}

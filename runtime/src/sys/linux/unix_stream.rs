@@ -1,4 +1,4 @@
-//! Connecting to sockets of the file system.
+//! Connecting to sockets of the file system, and to those of names beside it.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -23,6 +23,16 @@ pub(crate) fn connect_unix(path: &Path) -> io::Result<OwnedFd> {
     let mut address = AF_UNIX.to_ne_bytes().to_vec();
     address.extend_from_slice(path);
     address.push(0);
+    calls::connect_bytes(socket.as_fd(), &address)?;
+    Ok(socket)
+}
+
+/// The same by a name beside the file system.
+pub(crate) fn connect_abstract(name: &str) -> io::Result<OwnedFd> {
+    let socket = calls::socket(AF_UNIX, SOCK_STREAM)?;
+    let mut address = AF_UNIX.to_ne_bytes().to_vec();
+    address.push(0);
+    address.extend_from_slice(name.as_bytes());
     calls::connect_bytes(socket.as_fd(), &address)?;
     Ok(socket)
 }
