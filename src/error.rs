@@ -76,6 +76,13 @@ pub enum Error {
         /// After how long it was given up.
         after: Duration,
     },
+    /// A server that is reached through a proxy did not answer: the proxy, the server or the way between.
+    NotInTime {
+        /// The server, as host and port.
+        server: String,
+        /// After how long it was given up.
+        after: Duration,
+    },
     /// The server's certificate was refused.
     Certificate {
         /// The name that was asked for.
@@ -388,6 +395,7 @@ impl fmt::Display for Error {
                 "no answer from {address} within {}: is an HTTP/3 server running there, and is UDP blocked on the way?",
                 seconds(*after)
             ),
+            Error::NotInTime { server, after } => write!(f, "no answer from {server} within {}", seconds(*after)),
             Error::Certificate { host, error } => write!(f, "the certificate of {host} is refused: {error}"),
             Error::NotHttp3 { address } => {
                 write!(f, "{address} speaks QUIC but not HTTP/3: it does not accept the protocol \"h3\"")

@@ -110,8 +110,12 @@ impl Dialer {
                 }
             }
         };
-        let late = |_| Err(Error::Message(format!("nothing was there within {:?}", self.patience)));
-        self.handle.timeout(self.patience, reached).await.unwrap_or_else(late)
+        let late = || Error::NotInTime { server: format!("{}:{port}", target.host), after: self.patience };
+        match self.handle.timeout(self.patience, reached).await {
+            // The address that it names is of the way on this host.
+            Err(_) | Ok(Err(Error::NoAnswer { .. })) => Err(late()),
+            Ok(reached) => reached,
+        }
     }
 
     async fn reach_alternative(

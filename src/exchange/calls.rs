@@ -451,8 +451,9 @@ impl Exchange {
     /// Breaks the whole exchange off.
     pub(crate) fn reset(&self, reason: Reason) {
         self.account().on_broken_off();
-        self.record.door.cancel(Extent::Exchange, reason);
+        // First, for the connection may end by it.
         self.mailbox().on_dropped();
+        self.record.door.cancel(Extent::Exchange, reason);
     }
 
     /// This side does not want the rest of the peer's message.

@@ -123,9 +123,9 @@ impl Mailbox {
     }
 
     /// This side has given the whole exchange up: of the peer nothing more will be heard. The task that answers a request goes on,
-    /// for it may have more to do.
+    /// for it may have more to do. What has ended before was not ended by this side, which most often gives up because of that.
     pub(crate) fn on_dropped(&self) {
-        self.for_reader(|contents| contents.is_dropped = true);
+        self.for_reader(|contents| contents.is_dropped |= contents.ending.is_none());
         self.wake_writer();
     }
 
@@ -275,6 +275,21 @@ fn wake(waker: Option<Waker>) {
 mod tests {
     use super::*;
     use http::Status;
+
+    /// An upload fails because its connection has ended, and who gave it up for that asks why there is no response.
+    #[test]
+    fn the_first_reason_counts() {
+        let mailbox = Mailbox::default();
+        mailbox.on_ending(Ending::Reset(Reason::Rejected));
+        mailbox.on_dropped();
+        mailbox.on_ending(Ending::Reset(Reason::Cancelled));
+        assert!(!mailbox.is_dropped() && mailbox.is_cut_short());
+        assert!(matches!(mailbox.ending(), Some(Ending::Reset(Reason::Rejected))));
+        let mailbox = Mailbox::default();
+        mailbox.on_dropped();
+        mailbox.on_event(Event::Reset(Reason::Rejected));
+        assert!(mailbox.is_dropped() && mailbox.is_cut_short() && mailbox.ending().is_none());
+    }
 
     #[test]
     fn interim_responses_that_nobody_reads_are_few() {

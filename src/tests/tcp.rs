@@ -241,6 +241,44 @@ fn a_request_beside_the_only_connection_that_a_websocket_has_fails_at_once() {
     .unwrap();
 }
 
+/// Who gives an upload up because its connection is cut is told of the connection, and not that the request was given up.
+#[test]
+fn an_upload_that_is_cut_off_fails_for_that_reason() {
+    crate::run(|handle| async move {
+        let handler = async |mut request: Request, _reply: Reply| {
+            request.body().read_to_end(usize::MAX).await?;
+            Ok::<(), Error>(())
+        };
+        for protocol in [&b"http/1.1"[..], b"h2"] {
+            let (_server, identity, remote) = started(&handle, |builder| builder, handler).await;
+            let front = cuts_after(remote, 300_000);
+            let client = client(&handle, &identity, front, protocol);
+            let (mut writer, pending) = client.post(&format!("https://{front}/")).start().await.unwrap();
+            while writer.write(vec![7; 50_000]).await.is_ok() {}
+            drop(writer);
+            let error = pending.response().await.map(drop).unwrap_err();
+            assert!(matches!(error, Error::BrokenOff { .. } | Error::Tls { .. }), "{error:?}");
+        }
+    })
+    .unwrap();
+}
+
+/// An address that leads to this server once, and cuts the connection when the client has sent so many bytes.
+fn cuts_after(server: SocketAddr, bytes: u64) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (inside, outside) = (listener.accept().unwrap().0, TcpStream::connect(server).unwrap());
+        let (mut from, mut to) = (outside.try_clone().unwrap(), inside.try_clone().unwrap());
+        std::thread::spawn(move || io::copy(&mut from, &mut to));
+        let _ = io::copy(&mut io::Read::take(&inside, bytes), &mut &outside);
+        for end in [inside, outside] {
+            let _ = end.shutdown(std::net::Shutdown::Both);
+        }
+    });
+    address
+}
+
 /// An address that leads to this server once, and how often it refused.
 fn lets_one_in(server: SocketAddr) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

@@ -158,7 +158,20 @@ fn proxies_refuse_are_not_there_and_are_not_believed() {
         }
         // Behind a proxy that is there: a server that is not, and one that is not believed.
         let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let site = Site::start(&handle, "", &[at, nobody], false)?;
+        // And one that takes connections and says nothing, by either way.
+        let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let silent = mute.local_addr().unwrap();
+        let _deaf = std::net::UdpSocket::bind(silent).unwrap();
+        let site = Site::start(&handle, "", &[at, nobody, silent], false)?;
+        for by_tcp in [false, true] {
+            let patience = std::time::Duration::from_millis(400);
+            let builder = through(&site, &handle, &roots).connect_timeout(patience);
+            let client = if by_tcp { builder.tcp() } else { builder }.build(&handle);
+            let error = post(&client, silent, 1).await.unwrap_err();
+            let Error::Proxy { error: inner, .. } = &error else { panic!("{error}") };
+            let Error::NotInTime { server, after } = &**inner else { panic!("{error}") };
+            assert_eq!((server.as_str(), *after), (silent.to_string().as_str(), patience), "{by_tcp}");
+        }
         let quick = through(&site, &handle, &roots).connect_timeout(std::time::Duration::from_millis(500));
         let error = post(&quick.build(&handle), nobody, 1).await.unwrap_err();
         assert!(matches!(error, Error::Proxy { .. }), "{error}");

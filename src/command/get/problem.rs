@@ -36,13 +36,7 @@ impl Problem {
 
     /// Before the request was sent: the server was not reached.
     pub fn of_connecting(error: Error) -> Problem {
-        let is_late = |error: &Error| {
-            matches!(error, Error::NoAnswer { .. } | Error::Tls { error: record::Error::HandshakeTimeout, .. })
-        };
-        let may_help = match &error {
-            Error::Unreachable { attempts, .. } => attempts.iter().any(|(_, error)| is_late(error)),
-            error => is_late(error),
-        };
+        let may_help = is_late(&error);
         let mut problem = Problem::from(error);
         if may_help {
             problem.text.push_str("\n  --connect-timeout SECONDS waits longer");
@@ -82,6 +76,16 @@ fn is_cut_in_handshake(error: &Error) -> bool {
     }
 }
 
+/// Whether more time might have helped.
+fn is_late(error: &Error) -> bool {
+    match error {
+        Error::Unreachable { attempts, .. } => attempts.iter().any(|(_, error)| is_late(error)),
+        Error::Proxy { error, .. } => is_late(error),
+        Error::NoAnswer { .. } | Error::NotInTime { .. } => true,
+        error => matches!(error, Error::Tls { error: record::Error::HandshakeTimeout, .. }),
+    }
+}
+
 fn status(error: &Error) -> u8 {
     match error {
         Error::Url(_) => 2,
@@ -89,7 +93,7 @@ fn status(error: &Error) -> u8 {
         Error::Proxy { error, .. } => status(error),
         Error::Resolve { .. } => 6,
         Error::Unreachable { .. } | Error::NoRoute { .. } | Error::Refused { .. } => 7,
-        Error::NoAnswer { .. } | Error::TimedOut { .. } => 28,
+        Error::NoAnswer { .. } | Error::NotInTime { .. } | Error::TimedOut { .. } => 28,
         Error::Tls { error: record::Error::HandshakeTimeout, .. } => 28,
         Error::Tls { .. } => 35,
         Error::Certificate { .. } => 60,
@@ -125,6 +129,11 @@ mod tests {
         let late = of(record::Error::HandshakeTimeout);
         assert_eq!((late.status, late.is_transient), (28, true));
         assert!(late.text.contains("--connect-timeout"), "{late:?}");
+        let inside =
+            Box::new(Error::NotInTime { server: "a.example:443".into(), after: std::time::Duration::from_secs(10) });
+        let late = Problem::of_connecting(Error::Proxy { proxy: "https://b.example".into(), error: inside });
+        assert_eq!((late.status, late.is_transient), (28, true));
+        assert!(late.text.contains("a.example:443 within 10 s") && late.text.contains("--connect-timeout"), "{late:?}");
         let refused = of(record::Error::PeerAlert(tls::Alert::USER_CANCELED));
         assert_eq!((refused.status, refused.is_transient), (35, false));
         assert_eq!(Problem::from(Error::BrokenOff { address }).status, 56);

@@ -41,7 +41,9 @@ impl Trouble {
         match error {
             Error::Resolve { .. } => "name not found",
             Error::Refused { .. } => "connection refused",
-            Error::NoAnswer { .. } | Error::Unreachable { .. } | Error::NoRoute { .. } => "not reached",
+            Error::NoAnswer { .. } | Error::NotInTime { .. } | Error::Unreachable { .. } | Error::NoRoute { .. } => {
+                "not reached"
+            }
             Error::Certificate { .. } => "certificate refused",
             Error::Closed { .. } => "connection lost",
             Error::GoingAway | Error::ShutDown => "connection closed",
