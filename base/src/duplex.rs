@@ -159,11 +159,11 @@ impl Duplex {
         self.input.room(memory)
     }
 
-    /// The carrier has written so many bytes to the front of the room. Offers them.
-    pub fn on_received(&mut self, now: Instant, len: usize, machine: &mut (impl StreamMachine + ?Sized)) {
+    /// The carrier has written so many bytes to the front of the room. Offers them, and says whether more are wanted.
+    pub fn on_received(&mut self, now: Instant, len: usize, machine: &mut (impl StreamMachine + ?Sized)) -> bool {
         assert!(self.incoming == Direction::Open, "bytes came after the end");
         self.input.add(len);
-        self.offer(now, machine);
+        self.may_tell(machine) && self.give(now, machine) == Demand::More
     }
 
     /// The carrier will bring nothing more.
@@ -179,12 +179,7 @@ impl Duplex {
         let mut is_told = false;
         if self.input.bytes().len() > self.offered && self.may_tell(machine) {
             is_told = true;
-            let len = self.input.bytes().len();
-            let taken = machine.receive(now, self.input.bytes_mut());
-            self.input.remove(taken);
-            let waits = machine.demand() == Demand::More;
-            self.offered = if waits { len - taken } else { 0 };
-            assert!(self.offered < STREAM_UNIT, "the machine wants more, and has left {} bytes of {len}", self.offered);
+            self.give(now, machine);
         }
         if self.incoming == Direction::Ending && self.may_tell(machine) {
             is_told = true;
@@ -194,6 +189,17 @@ impl Duplex {
             self.input.remove(left);
         }
         is_told
+    }
+
+    /// Gives the machine, which wants more, all that has come. Says what it demands now.
+    fn give(&mut self, now: Instant, machine: &mut (impl StreamMachine + ?Sized)) -> Demand {
+        let len = self.input.bytes().len();
+        let taken = machine.receive(now, self.input.bytes_mut());
+        self.input.remove(taken);
+        let demand = machine.demand();
+        self.offered = if demand == Demand::More { len - taken } else { 0 };
+        assert!(self.offered < STREAM_UNIT, "the machine wants more, and has left {} bytes of {len}", self.offered);
+        demand
     }
 
     fn may_tell(&self, machine: &(impl StreamMachine + ?Sized)) -> bool {

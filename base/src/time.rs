@@ -29,6 +29,15 @@ impl Instant {
         self.0.get() - NonZeroU64::MIN.get()
     }
 
+    /// The earlier of two deadlines that may not be set.
+    #[inline]
+    pub fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
     /// Zero if `earlier` is in fact later.
     pub const fn saturating_duration_since(self, earlier: Instant) -> Duration {
         Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
@@ -99,6 +108,14 @@ mod tests {
         assert_eq!(Instant::from_nanos(1) - Duration::from_nanos(2), Instant::ZERO);
         assert_eq!(Instant::from_nanos(7) - Instant::from_nanos(4), Duration::from_nanos(3));
         assert_eq!(alloc::format!("{:?}", Instant::from_nanos(5)), "Instant(5)");
+    }
+
+    #[test]
+    fn the_earlier_of_two_deadlines_is_one_that_is_set() {
+        let (soon, late) = (Some(Instant::from_nanos(1)), Some(Instant::from_nanos(2)));
+        for (one, other, earlier) in [(soon, late, soon), (None, late, late), (None, None, None)] {
+            assert_eq!((Instant::earlier(one, other), Instant::earlier(other, one)), (earlier, earlier));
+        }
     }
 
     #[test]

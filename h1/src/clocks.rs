@@ -61,13 +61,13 @@ impl Clocks {
     /// The earliest moment at which something is to be given up, or looked at. `times` are those of a server.
     pub(crate) fn next(&self, times: Option<&TimeLimits>, current: Option<&Exchange>) -> Option<Instant> {
         let Some(times) = times else { return self.linger };
+        let of_ends = [self.look, self.gone.map(|(due, _)| due), self.notice, self.linger];
         let head = self.head.and_then(|began| times.end_of_head(began));
         let quiet = self.quiet.filter(|_| self.head.is_none()).and_then(|since| times.end_of_quiet(since));
-        let gone = self.gone.map(|(due, _)| due);
         let content = current.filter(|exchange| !exchange.may_be_slow && !exchange.is_received).and_then(|exchange| {
             let rate = times.request()?;
             exchange.waiting.due(rate)
         });
-        [head, quiet, content, self.look, gone, self.notice, self.linger].into_iter().flatten().min()
+        [head, quiet, content].into_iter().chain(of_ends).fold(None, Instant::earlier)
     }
 }

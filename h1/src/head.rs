@@ -80,14 +80,18 @@ impl Name {
 pub(crate) struct HeadReader {
     budget: FieldBudget,
     empty_lines: u8,
+    /// What the first line began, once that has come.
     start: Option<Start>,
+    framing: Framing,
+    /// The lines of a request. It stays from one request to the next, and knows what the last one named.
+    request: RequestDecoder,
 }
 
 /// What the first line began.
 #[derive(Debug)]
 enum Start {
-    Request { decoder: RequestDecoder, framing: Framing, host: Host, is_connect: bool },
-    Response { decoder: ResponseDecoder, framing: Framing, is_switch: bool, opens_tunnel: bool, pending: Vec<u8> },
+    Request { host: Host, is_connect: bool },
+    Response { decoder: ResponseDecoder, is_switch: bool, opens_tunnel: bool, pending: Vec<u8> },
 }
 
 /// What is known of the authority (RFC 9112 section 3.2).
@@ -111,8 +115,9 @@ pub(crate) enum Head {
 }
 
 impl HeadReader {
-    pub(crate) const fn new(limits: &Limits) -> HeadReader {
-        HeadReader { budget: FieldBudget::new(limits), empty_lines: 0, start: None }
+    pub(crate) fn new(limits: &Limits) -> HeadReader {
+        let (framing, request) = (Framing::new(Version::Current), RequestDecoder::new(false));
+        HeadReader { budget: FieldBudget::new(limits), empty_lines: 0, start: None, framing, request }
     }
 
     /// The next head is read.
@@ -140,21 +145,15 @@ impl HeadReader {
         lines.take(bytes, limits.max_start_line, too_long)
     }
 
-    /// A whole line of a request on a connection with this scheme. `known` is the authority of the request before. Says whether the head is
-    /// whole with it.
-    pub(crate) fn on_request_line(
-        &mut self,
-        line: &mut [u8],
-        scheme: &Scheme,
-        known: Option<&Authority>,
-    ) -> Result<bool, Violation> {
+    /// A whole line of a request on a connection with this scheme. Says whether the head is whole with it.
+    pub(crate) fn on_request_line(&mut self, line: &mut [u8], scheme: &Scheme) -> Result<bool, Violation> {
         if self.start.is_none() {
             // RFC 9112 section 2.2-7.
             if line.is_empty() && self.empty_lines < MAX_EMPTY_LINES {
                 self.empty_lines += 1;
                 return Ok(false);
             }
-            self.start = Some(request_line(line, scheme, known)?);
+            self.begin_request(line, scheme)?;
             return Ok(false);
         }
         self.on_field(line)
@@ -163,7 +162,7 @@ impl HeadReader {
     /// A whole line of a response, to CONNECT or not. Says whether the head is whole with it.
     pub(crate) fn on_response_line(&mut self, line: &mut [u8], is_connect: bool) -> Result<bool, Violation> {
         if self.start.is_none() {
-            self.start = Some(status_line(line, is_connect)?);
+            self.begin_response(line, is_connect)?;
             return Ok(false);
         }
         self.on_field(line)
@@ -171,15 +170,34 @@ impl HeadReader {
 
     /// The head, once it is whole.
     pub(crate) fn finish(&mut self) -> Result<Head, Violation> {
-        let start = self.start.as_mut().expect("a head that is whole has a first line");
-        let head = start.finish()?;
-        self.start = None;
-        Ok(head)
+        match self.start.take().expect("a head that is whole has a first line") {
+            Start::Request { host, is_connect } => self.finish_request(host, is_connect),
+            Start::Response { mut decoder, is_switch, .. } => {
+                let mut head = decoder.finish().map_err(Violation::Malformed)?;
+                self.framing.drop_named(&mut head.fields);
+                Ok(Head::Response(head, self.framing.take_all(), is_switch))
+            }
+        }
+    }
+
+    fn finish_request(&mut self, host: Host, is_connect: bool) -> Result<Head, Violation> {
+        // RFC 9112 section 3.2-6. One of HTTP/1.0 without an authority is refused as every request without is.
+        if host != Host::Seen && self.framing.version == Version::Current {
+            return Err(Violation::HostMissing);
+        }
+        let delimited = self.framing.delimited()?;
+        // RFC 9112 section 6.3-4: among other things, Content-Length is one number.
+        let mut head = self.request.finish().map_err(Violation::Malformed)?;
+        self.framing.drop_named(&mut head.fields);
+        // RFC 9110 s9.3.6: what follows CONNECT is no content, so nothing may say how long it is.
+        if is_connect && delimited != Delimited::Unsaid {
+            return Err(Violation::Malformed(Malformed::Connect));
+        }
+        Ok(Head::Request(head, self.framing.take_all(), delimited))
     }
 
     fn on_field(&mut self, line: &mut [u8]) -> Result<bool, Violation> {
-        let start = self.start.as_mut().expect("fields come after the first line");
-        if let Start::Response { pending, .. } = start {
+        if let Some(Start::Response { pending, .. }) = &mut self.start {
             if is_folded(line) && !pending.is_empty() {
                 self.unfold(line)?;
                 return Ok(false);
@@ -190,7 +208,7 @@ impl HeadReader {
         }
         let Some(name) = self.budget.field(line)? else { return Ok(true) };
         let (name, value) = name.split(line);
-        start.on_field(name, value)?;
+        self.take_field(name, value)?;
         Ok(false)
     }
 
@@ -208,63 +226,81 @@ impl HeadReader {
     fn on_whole_field(&mut self, mut line: Vec<u8>) -> Result<(), Violation> {
         if !line.is_empty()
             && let Some(name) = self.budget.field(&mut line)?
-            && let Some(start) = &mut self.start
         {
             let (name, value) = name.split(&line);
-            start.on_field(name, value)?;
+            self.take_field(name, value)?;
         }
         Ok(())
     }
-}
 
-impl Start {
-    fn on_field(&mut self, name: &[u8], value: &[u8]) -> Result<(), Violation> {
-        match self {
-            Start::Request { decoder, framing, host, .. } => {
-                if framing.take(name, value)? {
-                    return Ok(());
-                }
+    fn take_field(&mut self, name: &[u8], value: &[u8]) -> Result<(), Violation> {
+        if self.framing.take(name, value)? {
+            return Ok(());
+        }
+        let taken = match self.start.as_mut().expect("fields come after the first line") {
+            Start::Request { host, .. } => {
                 if name == b"host" && !host.is_to_be_read(value)? {
                     return Ok(());
                 }
-                decoder.push(name, value).map_err(Violation::Malformed)
+                self.request.push(name, value)
             }
-            Start::Response { decoder, framing, opens_tunnel, .. } => {
-                // RFC 9110 s10.1.4: TE is of requests.
-                // RFC 9112 section 6.3-1: a length of a tunnel means nothing.
-                let is_nothing = name == b"te" || (*opens_tunnel && name == b"content-length");
-                if framing.take(name, value)? || is_nothing {
-                    return Ok(());
-                }
-                decoder.push(name, value).map_err(Violation::Malformed)
-            }
-        }
+            // RFC 9110 s10.1.4: TE is of requests.
+            Start::Response { .. } if name == b"te" => Ok(()),
+            // RFC 9112 section 6.3-1: a length of a tunnel means nothing.
+            Start::Response { opens_tunnel: true, .. } if name == b"content-length" => Ok(()),
+            Start::Response { decoder, .. } => decoder.push(name, value),
+        };
+        taken.map_err(Violation::Malformed)
     }
 
-    /// The head, once all of it was there.
-    fn finish(&mut self) -> Result<Head, Violation> {
-        match self {
-            Start::Request { decoder, framing, host, is_connect } => {
-                // RFC 9112 section 3.2-6. One of HTTP/1.0 without an authority is refused as every request without is.
-                if *host != Host::Seen && framing.version == Version::Current {
-                    return Err(Violation::HostMissing);
-                }
-                let delimited = framing.delimited()?;
-                // RFC 9112 section 6.3-4: among other things, Content-Length is one number.
-                let mut head = decoder.finish().map_err(Violation::Malformed)?;
-                framing.drop_named(&mut head.fields);
-                // RFC 9110 s9.3.6: what follows CONNECT is no content, so nothing may say how long it is.
-                if *is_connect && delimited != Delimited::Unsaid {
-                    return Err(Violation::Malformed(Malformed::Connect));
-                }
-                Ok(Head::Request(head, framing.take_all(), delimited))
-            }
-            Start::Response { decoder, framing, is_switch, .. } => {
-                let mut head = decoder.finish().map_err(Violation::Malformed)?;
-                framing.drop_named(&mut head.fields);
-                Ok(Head::Response(head, framing.take_all(), *is_switch))
-            }
+    /// RFC 9112 section 3.2-1, 3.2-2: three parts with one space between each, and nothing is mended.
+    fn begin_request(&mut self, line: &[u8], scheme: &Scheme) -> Result<(), Violation> {
+        let mut parts = line.split(|byte| *byte == b' ');
+        let (Some(method), Some(target), Some(version), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Violation::RequestLine);
+        };
+        self.framing = Framing::new(parse_version(version, Violation::RequestLine)?);
+        let is_connect = method == Method::Connect.as_str().as_bytes();
+        let is_origin_form = !is_connect && matches!(target.first(), Some(b'/' | b'*'));
+        if is_origin_form {
+            self.request.push_target(method, scheme, target).map_err(Violation::Malformed)?;
+            self.start = Some(Start::Request { host: Host::Wanted, is_connect });
+            return Ok(());
         }
+        let mut push = |name: &[u8], value: &[u8]| self.request.push(name, value).map_err(Violation::Malformed);
+        push(b":method", method)?;
+        if is_connect {
+            // RFC 9112 section 3.2.3-1: host and port alone.
+            push(b":authority", target).map_err(|_| Violation::Target)?;
+        } else {
+            let [of_target, authority, path] = absolute_form(target)?;
+            push(b":scheme", of_target)?;
+            push(b":authority", authority)?;
+            push(b":path", path)?;
+        }
+        self.start = Some(Start::Request { host: Host::InTarget, is_connect });
+        Ok(())
+    }
+
+    /// RFC 9112 s4: the version, a space, three digits; the words after them are for nobody.
+    fn begin_response(&mut self, line: &[u8], is_connect: bool) -> Result<(), Violation> {
+        let mut parts = line.splitn(3, |byte| *byte == b' ');
+        let (Some(version), Some(status)) = (parts.next(), parts.next()) else { return Err(Violation::StatusLine) };
+        self.framing = Framing::new(parse_version(version, Violation::StatusLine)?);
+        let has_control = parts.next().unwrap_or_default().iter().any(|byte| byte.is_ascii_control() && *byte != b'\t');
+        let status = Status::from_bytes(status).map_err(|_| Violation::StatusLine)?;
+        if has_control {
+            return Err(Violation::StatusLine);
+        }
+        let is_switch = status == Status::SWITCHING_PROTOCOLS;
+        let told = if is_switch { Status::OK } else { status };
+        let mut decoder = ResponseDecoder::new();
+        decoder.push(b":status", told.as_str().as_bytes()).map_err(Violation::Malformed)?;
+        let opens_tunnel = is_connect && status.is_successful();
+        self.start = Some(Start::Response { decoder, is_switch, opens_tunnel, pending: Vec::new() });
+        Ok(())
     }
 }
 
@@ -288,36 +324,6 @@ fn is_folded(line: &[u8]) -> bool {
     matches!(line.first(), Some(b' ' | b'\t'))
 }
 
-/// RFC 9112 section 3.2-1, 3.2-2: three parts with one space between each, and nothing is mended.
-fn request_line(line: &[u8], scheme: &Scheme, known: Option<&Authority>) -> Result<Start, Violation> {
-    let mut parts = line.split(|byte| *byte == b' ');
-    let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err(Violation::RequestLine);
-    };
-    let framing = Framing::new(parse_version(version, Violation::RequestLine)?);
-    let mut decoder = RequestDecoder::new(false).with_known(known.cloned());
-    let mut push = |name: &[u8], value: &[u8]| decoder.push(name, value).map_err(Violation::Malformed);
-    push(b":method", method)?;
-    let is_connect = method == Method::Connect.as_str().as_bytes();
-    let host = if is_connect {
-        // RFC 9112 section 3.2.3-1: host and port alone.
-        push(b":authority", target).map_err(|_| Violation::Target)?;
-        Host::InTarget
-    } else if matches!(target.first(), Some(b'/' | b'*')) {
-        push(b":scheme", scheme.as_str().as_bytes())?;
-        push(b":path", target)?;
-        Host::Wanted
-    } else {
-        let [of_target, authority, path] = absolute_form(target)?;
-        push(b":scheme", of_target)?;
-        push(b":authority", authority)?;
-        push(b":path", path)?;
-        Host::InTarget
-    };
-    Ok(Start::Request { decoder, framing, host, is_connect })
-}
-
 /// Scheme, authority, and path with query of a target in absolute form. RFC 9112 section 3.2.2-5, 3.2.2-6.
 fn absolute_form(target: &[u8]) -> Result<[&[u8]; 3], Violation> {
     let colon = target.windows(3).position(|bytes| bytes == b"://").ok_or(Violation::Target)?;
@@ -331,24 +337,6 @@ fn absolute_form(target: &[u8]) -> Result<[&[u8]; 3], Violation> {
         None => Ok([scheme, authority, b"/"]),
         Some(_) => Err(Violation::Target),
     }
-}
-
-/// RFC 9112 s4: the version, a space, three digits; the words after them are for nobody.
-fn status_line(line: &[u8], is_connect: bool) -> Result<Start, Violation> {
-    let mut parts = line.splitn(3, |byte| *byte == b' ');
-    let (Some(version), Some(status)) = (parts.next(), parts.next()) else { return Err(Violation::StatusLine) };
-    let framing = Framing::new(parse_version(version, Violation::StatusLine)?);
-    let has_control = parts.next().unwrap_or_default().iter().any(|byte| byte.is_ascii_control() && *byte != b'\t');
-    let status = Status::from_bytes(status).map_err(|_| Violation::StatusLine)?;
-    if has_control {
-        return Err(Violation::StatusLine);
-    }
-    let is_switch = status == Status::SWITCHING_PROTOCOLS;
-    let told = if is_switch { Status::OK } else { status };
-    let mut decoder = ResponseDecoder::new();
-    decoder.push(b":status", told.as_str().as_bytes()).map_err(Violation::Malformed)?;
-    let opens_tunnel = is_connect && status.is_successful();
-    Ok(Start::Response { decoder, framing, is_switch, opens_tunnel, pending: Vec::new() })
 }
 
 /// RFC 9112 s2.3: `HTTP/` in this case, a digit, a dot, a digit.

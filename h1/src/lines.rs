@@ -28,6 +28,7 @@ impl Lines {
     /// Takes bytes from the front of `bytes` up to the end of the line. The line may have `most` bytes without its end; one that has more
     /// is answered with `too_long`.
     /// RFC 9112 section 2.2-1.
+    #[inline(always)]
     pub(crate) fn take<'a>(
         &'a mut self,
         bytes: &'a mut [u8],
@@ -37,19 +38,26 @@ impl Lines {
         if self.is_whole {
             self.clear();
         }
-        let end = position(bytes, b'\n');
-        let count = end.map_or(bytes.len(), |end| end + 1);
+        let end = end_of_line(bytes);
+        let count = end.map_or(bytes.len(), |end| end.count);
         if self.collected.len() + count > most.saturating_add(2) {
             return Err(too_long);
         }
-        let piece = bytes.get_mut(..count).unwrap_or_default();
-        if end.is_some() && self.collected.is_empty() {
-            return Ok(Taken { count, line: Some(without_end(piece)?) });
+        match end {
+            Some(end) if self.collected.is_empty() => Ok(Taken { count, line: Some(end.cut_off(bytes)?) }),
+            end => self.collect(bytes.get(..count).unwrap_or_default(), end.is_some()),
         }
+    }
+
+    /// Takes a piece of a line that comes in pieces, perhaps the last of them.
+    #[cold]
+    fn collect(&mut self, piece: &[u8], is_last: bool) -> Result<Taken<'_>, Violation> {
         self.collected.extend_from_slice(piece);
-        self.is_whole = end.is_some();
-        let line = if self.is_whole { Some(without_end(&mut self.collected)?) } else { None };
-        Ok(Taken { count, line })
+        self.is_whole = is_last;
+        // Its end may have come in two pieces.
+        let end = if is_last { end_of_line(&self.collected) } else { None };
+        let line = end.map(|end| end.cut_off(&mut self.collected)).transpose()?;
+        Ok(Taken { count: piece.len(), line })
     }
 
     /// Whether something of a line has come that is not whole.
@@ -65,18 +73,77 @@ impl Lines {
     }
 }
 
-/// RFC 9112 section 2.2-2, 2.2-4: a bare LF or CR is a line's end to some recipients and none to others, so neither is taken.
-fn without_end(line: &mut [u8]) -> Result<&mut [u8], Violation> {
-    match line {
-        [line @ .., b'\r', b'\n'] if position(line, b'\r').is_none() => Ok(line),
-        _ => Err(Violation::LineEnding),
+/// The lowest bit of each of eight bytes, and the highest.
+const LOW: u64 = u64::MAX / 0xff;
+const HIGH: u64 = LOW << 7;
+/// Bytes of an end.
+const CRLF: usize = 2;
+
+/// Where a line ends.
+#[derive(Clone, Copy)]
+struct End {
+    /// Bytes up to it, with it.
+    count: usize,
+    /// It is CRLF, and no CR comes before it.
+    is_right: bool,
+}
+
+impl End {
+    /// The line at the front of `bytes`, without its end.
+    /// RFC 9112 section 2.2-2, 2.2-4: a bare LF or CR is a line's end to some recipients and none to others, so neither is taken.
+    fn cut_off(self, bytes: &mut [u8]) -> Result<&mut [u8], Violation> {
+        let line = if self.is_right { bytes.get_mut(..self.count - CRLF) } else { None };
+        line.ok_or(Violation::LineEnding)
     }
 }
 
-/// Where `wanted` is first. Eight bytes are looked at together: a head has hundreds.
+/// The end of the first line, if it is there. What a line is made of is looked at once: for control characters, of which there is mostly none
+/// before its end.
+#[inline]
+fn end_of_line(bytes: &[u8]) -> Option<End> {
+    let place = first_control(bytes)?;
+    match bytes.get(place..place + CRLF) {
+        Some(b"\r\n") => Some(End { count: place + CRLF, is_right: true }),
+        _ => end_behind_control(bytes),
+    }
+}
+
+/// The same for a line that has a control character, or a wrong end.
+#[cold]
+fn end_behind_control(bytes: &[u8]) -> Option<End> {
+    let (mut start, mut has_bare) = (0, false);
+    loop {
+        let rest = bytes.get(start..)?;
+        let place = first_control(rest)?;
+        let count = start + place + 1;
+        match (rest.get(place), rest.get(place + 1)) {
+            (Some(b'\n'), _) => return Some(End { count, is_right: false }),
+            (Some(b'\r'), Some(b'\n')) => return Some(End { count: start + place + CRLF, is_right: !has_bare }),
+            (Some(b'\r'), _) => has_bare = true,
+            _ => {}
+        }
+        start = count;
+    }
+}
+
+/// Where the first byte below the space is. Eight bytes are looked at together: a head has hundreds.
+#[inline]
+fn first_control(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // The highest bit of a byte is set by itself, or by this sum of seven bits if they are a space or above, which reaches no other byte.
+        let from_space = (word & !HIGH) + LOW * (0x80 - b' ' as u64);
+        let found = !(word | from_space) & HIGH;
+        if found != 0 {
+            return Some(place * 8 + (found.trailing_zeros() / 8) as usize);
+        }
+    }
+    rest.iter().position(|byte| *byte < b' ').map(|place| words.len() * 8 + place)
+}
+
+/// Where `wanted` is first. Eight bytes are looked at together.
 pub(crate) fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
-    const LOW: u64 = u64::MAX / 0xff;
-    const HIGH: u64 = LOW << 7;
     let (words, rest) = bytes.as_chunks::<8>();
     for (place, word) in words.iter().enumerate() {
         // A byte that is zero in this is the only kind whose highest bit is set in `found`: no sum of seven bits reaches the next byte.
@@ -124,6 +191,29 @@ mod tests {
                         "{filling} {place}"
                     );
                     bytes[place] = before;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_ends_where_it_does_whatever_its_bytes_are() {
+        for filling in [0, 9, 11, 0x1f, b' ', b'a', 0x7f, 0x80, 0x8a, 0x8d, 0xa0, 0xff] {
+            for len in 0..40 {
+                let mut bytes = vec![filling; len];
+                assert!(end_of_line(&bytes).is_none());
+                bytes.extend_from_slice(b"\r");
+                assert!(end_of_line(&bytes).is_none());
+                bytes.extend_from_slice(b"\n\n and more\r\n");
+                let end = end_of_line(&bytes).unwrap();
+                assert_eq!((end.count, end.is_right), (len + 2, true), "{filling:#x} {len}");
+                for place in 0..len {
+                    for (wrong, count) in [(b'\r', len + 2), (b'\n', place + 1)] {
+                        let mut bytes = bytes.clone();
+                        bytes[place] = wrong;
+                        let end = end_of_line(&bytes).unwrap();
+                        assert_eq!((end.count, end.is_right), (count, false), "{filling:#x} {wrong} at {place}");
+                    }
                 }
             }
         }

@@ -86,7 +86,8 @@ impl Outbox {
             let is_all = count == bytes.len();
             match piece {
                 Piece::Text(len) => (*len, self.text_sent) = (*len - count, self.text_sent + count),
-                Piece::Content(bytes) => bytes.advance(count),
+                Piece::Content(bytes) if !is_all => bytes.advance(count),
+                Piece::Content(_) => {}
             }
             written += count;
             if is_all {
@@ -113,14 +114,15 @@ impl Outbox {
 
     /// Makes room where text was sent, once that is half of all: what is moved is no more than what was sent since.
     fn forget_sent(&mut self) {
-        if self.text_sent * 2 < self.text.len() {
-            return;
-        }
-        self.text.drain(..self.text_sent);
-        self.text_sent = 0;
-        if self.text.is_empty() {
+        if self.text_sent == self.text.len() {
+            self.text.clear();
             self.text.shrink_to(USUAL_TEXT);
+        } else if self.text_sent * 2 < self.text.len() {
+            return;
+        } else {
+            self.text.drain(..self.text_sent);
         }
+        self.text_sent = 0;
     }
 }
 

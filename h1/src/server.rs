@@ -49,13 +49,17 @@ impl Connection {
         let keeps_alive = self.keeps_alive;
         let exchange = self.exchange_mut(id).ok_or(SendError::Ended)?;
         exchange.sending.check_head()?;
-        let check = check_response(head, &exchange.method)?;
+        let mut check = check_response(head, &exchange.method)?;
         if end && data.is_empty() {
             check.on_end()?;
         }
         let is_tunnel = exchange.method == Method::Connect && head.status.is_successful();
         let said = end.then_some(data.len() as u64);
-        exchange.delimiter = exchange.delimiter_of(head, is_tunnel, said);
+        exchange.delimiter = exchange.delimiter_of(head, is_tunnel, check.remaining().is_some(), said);
+        if let Delimiter::Added(length) = exchange.delimiter {
+            // What the head says because of this call is kept like all that it says.
+            check.declare(length);
+        }
         exchange.sending.on_head(check, is_tunnel);
         // RFC 9110 section 10.1.1-14: whether the content still comes is not known to us.
         // RFC 9112 section 9.6-4, 9.6-5, 9.6-7.
@@ -98,19 +102,20 @@ impl Connection {
 }
 
 impl Exchange {
-    /// How the content of a response is delimited. `said`: how long all of it is, if that is known.
+    /// How the content of a response is delimited. `is_declared`: its head says how long it is, or is one that has none. `said`: how long all of
+    /// it is, if that is known.
     ///
     /// RFC 9112 section 6.1-2, 6.1-7, 6.1-8, 6.1-11, 6.2-1, 6.3-9.
-    fn delimiter_of(&self, head: &ResponseHead, is_tunnel: bool, said: Option<u64>) -> Delimiter {
+    fn delimiter_of(&self, head: &ResponseHead, is_tunnel: bool, is_declared: bool, said: Option<u64>) -> Delimiter {
         let has_none = self.method == Method::Head || matches!(head.status, Status::NO_CONTENT | Status::NOT_MODIFIED);
         if is_tunnel {
             Delimiter::End
         } else if has_none {
             Delimiter::NoContent
-        } else if head.fields.contains("content-length") {
-            Delimiter::Length
-        } else if head.status == Status::RESET_CONTENT {
+        } else if head.status == Status::RESET_CONTENT && !head.fields.contains("content-length") {
             Delimiter::Added(0)
+        } else if is_declared {
+            Delimiter::Length
         } else if let Some(length) = said {
             Delimiter::Added(length)
         } else if self.version == Version::Current {

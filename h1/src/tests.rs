@@ -87,7 +87,7 @@ fn events(machine: &mut Connection) -> Vec<Event> {
 /// The request that a server was told of.
 fn request(machine: &mut Connection) -> (ExchangeId, RequestHead) {
     match machine.poll_event() {
-        Some(Event::Exchange(id, exchange::Event::Request(head))) => (id, head),
+        Some(Event::Exchange(id, exchange::Event::Request(head))) => (id, *head),
         other => panic!("no request: {other:?}"),
     }
 }

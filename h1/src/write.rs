@@ -1,7 +1,7 @@
 //! The heads of messages, as they are sent (RFC 9112 sections 3, 4 and 5).
 
 use alloc::vec::Vec;
-use http::{Fields, HttpDate, Method, Path, Protocol, RequestHead, ResponseHead, Status};
+use http::{Decimal, Fields, HttpDate, Method, Path, Protocol, RequestHead, ResponseHead, Status};
 
 /// How the content of a message that is sent is delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub(crate) enum Persistence {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Added<'a> {
     pub(crate) date: Option<&'a [u8; HttpDate::LEN]>,
+    /// A whole [`line`] of Alt-Svc.
     pub(crate) alternative: Option<&'a [u8]>,
     /// The protocol that the connection changes to.
     pub(crate) upgrade: Option<&'a Protocol>,
@@ -53,18 +54,19 @@ pub(crate) fn response(
 ) {
     let Added { date, alternative, upgrade } = added;
     let status = if upgrade.is_some() { Status::SWITCHING_PROTOCOLS } else { head.status };
-    out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(status.as_str().as_bytes());
-    // The space is there even without words.
-    out.extend_from_slice(b" ");
+    let [first, second, third] = status.digits();
+    // The space behind the digits is there even without words.
+    out.extend_from_slice(&[b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1', b' ', first, second, third, b' ']);
     out.extend_from_slice(status.reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
     fields(out, &head.fields);
     if let Some(date) = date {
-        field(out, b"date", date);
+        out.extend_from_slice(b"date: ");
+        out.extend_from_slice(date);
+        out.extend_from_slice(b"\r\n");
     }
     if let Some(alternative) = alternative {
-        field(out, b"alt-svc", alternative);
+        out.extend_from_slice(alternative);
     }
     match (upgrade, persistence) {
         (Some(protocol), _) => upgrade_fields(out, protocol),
@@ -125,13 +127,20 @@ fn end(out: &mut Vec<u8>, delimiter: Delimiter) {
     match delimiter {
         Delimiter::NoContent | Delimiter::Length | Delimiter::End | Delimiter::Unopened => {}
         Delimiter::Added(length) => {
-            let mut added = Fields::new();
-            added.push_integer("content-length", length).expect("a number is a value");
-            fields(out, &added);
+            out.extend_from_slice(b"content-length: ");
+            out.extend_from_slice(Decimal::of(length).as_bytes());
+            out.extend_from_slice(b"\r\n");
         }
         Delimiter::Chunks(_) => field(out, b"transfer-encoding", b"chunked"),
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// A line that is said again and again.
+pub(crate) fn line(name: &[u8], value: &[u8]) -> Vec<u8> {
+    let mut line = Vec::new();
+    field(&mut line, name, value);
+    line
 }
 
 fn upgrade_fields(out: &mut Vec<u8>, protocol: &Protocol) {
@@ -146,9 +155,12 @@ fn fields(out: &mut Vec<u8>, fields: &Fields) {
 }
 
 fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    for part in [name, b": ", value, b"\r\n"] {
-        out.extend_from_slice(part);
-    }
+    // Room for all four parts at once.
+    out.reserve(name.len() + value.len() + 4);
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]

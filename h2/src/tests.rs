@@ -161,7 +161,7 @@ impl Rogue {
     /// The request that the server was told of.
     fn request(&mut self) -> (StreamNumber, RequestHead) {
         match self.machine.poll_event() {
-            Some(Event::Exchange(number, exchange::Event::Request(head))) => (number, head),
+            Some(Event::Exchange(number, exchange::Event::Request(head))) => (number, *head),
             other => panic!("no request: {other:?}"),
         }
     }

@@ -165,7 +165,7 @@ impl Peer {
         while let Some(event) = self.server.poll_event() {
             match event {
                 Event::Exchange(number, exchange::Event::Request(head)) => {
-                    self.requests.insert(number, head);
+                    self.requests.insert(number, *head);
                 }
                 Event::Exchange(number, exchange::Event::Body) => {
                     while let Body::Data(_) = self.server.read_body(NOW, number, 1 << 16) {}

@@ -347,7 +347,7 @@ fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, sec
     shared.on_priority(stream, Priority::of(&head.fields), update);
     stream.datagrams = shared.inbox(head.protocol.is_some());
     shared.in_hand += 1;
-    shared.tell(id, exchange::Event::Request(head));
+    shared.tell(id, exchange::Event::Request(Box::new(head)));
     shared.on_early_datagrams(stream, id, early)
 }
 

@@ -10,7 +10,7 @@ pub struct Authority {
     /// Shared: one name stands in request after request.
     text: Arc<str>,
     /// Bytes of the host, brackets included.
-    host_len: usize,
+    host_len: u32,
     port: Option<u16>,
 }
 
@@ -46,6 +46,7 @@ impl Authority {
             ":" => None,
             rest => Some(parse_port(rest.strip_prefix(':').ok_or(InvalidAuthority)?)?),
         };
+        let host_len = u32::try_from(host_len).map_err(|_| InvalidAuthority)?;
         Ok(Authority { text: text.into(), host_len, port })
     }
 
@@ -56,7 +57,7 @@ impl Authority {
 
     /// The host without the port; an IPv6 address keeps its brackets.
     pub fn host(&self) -> &str {
-        self.text.split_at(self.host_len).0
+        self.text.split_at(self.host_len as usize).0
     }
 
     /// The port, if one was written.

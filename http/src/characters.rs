@@ -5,7 +5,8 @@
 const TOKEN: u8 = 1;
 const UPPERCASE: u8 = 2;
 const VALUE: u8 = 4;
-const VISIBLE: u8 = 8;
+/// What a path is made of: visible, and not the mark of a fragment.
+const PATH: u8 = 8;
 
 /// What each byte value may be, as a set of the flags above.
 const CLASSES: [u8; 256] = {
@@ -24,8 +25,8 @@ const CLASSES: [u8; 256] = {
         if value.is_ascii_graphic() || value >= 0x80 || value == b' ' || value == b'\t' {
             class |= VALUE;
         }
-        if value.is_ascii_graphic() {
-            class |= VISIBLE;
+        if value.is_ascii_graphic() && value != b'#' {
+            class |= PATH;
         }
         classes[byte] = class;
         byte += 1;
@@ -67,7 +68,9 @@ pub(crate) fn is_field_value(bytes: &[u8]) -> bool {
 /// Whether all bytes may stand in a value.
 fn are_of_value(bytes: &[u8]) -> bool {
     let (eights, rest) = bytes.as_chunks::<8>();
-    eights.iter().all(|eight| are_plain(*eight) || all(eight, VALUE)) && all(rest, VALUE)
+    // What is behind them is looked at once more with some that come before it, rather than byte by byte.
+    let is_end_plain = || bytes.last_chunk::<8>().is_some_and(|eight| are_plain(*eight));
+    eights.iter().all(|eight| are_plain(*eight) || all(eight, VALUE)) && (is_end_plain() || all(rest, VALUE))
 }
 
 /// Whether eight bytes are all of space to `~`, which most values are made of, in one look.
@@ -82,9 +85,9 @@ const fn are_plain(eight: [u8; 8]) -> bool {
     (bytes | above | !from_space) & HIGH == 0
 }
 
-/// Whether all bytes are visible ASCII.
-pub(crate) fn is_visible(bytes: &[u8]) -> bool {
-    all(bytes, VISIBLE)
+/// Whether all bytes are visible ASCII, and none begins a fragment.
+pub(crate) fn is_path(bytes: &[u8]) -> bool {
+    all(bytes, PATH)
 }
 
 #[cfg(test)]
@@ -119,12 +122,12 @@ mod tests {
     }
 
     #[test]
-    fn uppercase_and_visible() {
+    fn uppercase_and_paths() {
         assert!(has_uppercase(b"aBc"));
         assert!(!has_uppercase(b"abc-\xc4"));
-        assert!(is_visible(b"/a?b=%20"));
-        for bytes in [&b"a b"[..], b"a\x7f", b"\x80", b"\0"] {
-            assert!(!is_visible(bytes));
+        assert!(is_path(b"/a?b=%20"));
+        for bytes in [&b"a b"[..], b"a\x7f", b"\x80", b"\0", b"/a#b"] {
+            assert!(!is_path(bytes));
         }
     }
 }

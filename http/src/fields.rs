@@ -4,8 +4,10 @@
 //! size costs one allocation however many fields it has. Names are tokens in lower case, values hold no control
 //! characters: that is checked on the way in, so an encoder need not check again.
 
+mod decimal;
 mod names;
 
+pub use decimal::Decimal;
 pub(crate) use names::Common;
 
 use crate::characters::{has_uppercase, is_field_value, is_token};
@@ -18,7 +20,10 @@ pub struct Fields {
     /// Of each line its [`LineHead`], the name unless that is a common one, and the value.
     lines: Vec<u8>,
     /// How many there are.
-    count: usize,
+    count: u32,
+    /// How long their names are, by [`length_bit`], and perhaps those of lines that were dropped: most of what is looked for is not there, and
+    /// few names are as long.
+    lengths: u32,
 }
 
 /// What stands before the text of a line, in eight bytes.
@@ -77,12 +82,12 @@ impl Fields {
 
     /// No lines. Allocates nothing.
     pub const fn new() -> Fields {
-        Fields { lines: Vec::new(), count: 0 }
+        Fields { lines: Vec::new(), count: 0, lengths: 0 }
     }
 
     /// How many lines there are.
     pub const fn len(&self) -> usize {
-        self.count
+        self.count as usize
     }
 
     /// Whether there are none.
@@ -102,18 +107,7 @@ impl Fields {
 
     /// Appends a line whose value is a number in decimal digits.
     pub fn push_integer(&mut self, name: impl AsRef<[u8]>, value: u64) -> Result<(), InvalidField> {
-        // 2^64 has twenty digits.
-        let mut digits = [0; 20];
-        let (mut rest, mut used) = (value, 0);
-        for digit in digits.iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            used += 1;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.push(name, digits.split_at(digits.len() - used).1)
+        self.push(name, Decimal::of(value).as_bytes())
     }
 
     /// Appends a line in place of all lines of that name.
@@ -126,7 +120,10 @@ impl Fields {
     /// Drops all lines of that name, and says how many there were.
     pub fn remove(&mut self, name: impl AsRef<[u8]>) -> usize {
         let name = name.as_ref();
-        let (before, mut start, mut kept) = (self.count, 0, 0);
+        if !self.may_have(name) {
+            return 0;
+        }
+        let (before, mut start, mut kept) = (self.len(), 0, 0);
         let next = |lines: &[u8], start| {
             let (found, end) = Lines(lines.get(start..)?).next_with_end(start)?;
             Some((found.is(name), end))
@@ -144,13 +141,24 @@ impl Fields {
             start = end;
         }
         self.lines.truncate(kept);
-        before - self.count
+        before - self.len()
     }
 
     /// The value of the first line of that name.
+    #[inline]
     pub fn first(&self, name: impl AsRef<[u8]>) -> Option<&[u8]> {
         let name = name.as_ref();
+        if self.may_have(name) { self.find(name) } else { None }
+    }
+
+    fn find(&self, name: &[u8]) -> Option<&[u8]> {
         Lines(&self.lines).find(|(of_line, _)| of_line.is(name)).map(|(_, value)| value)
+    }
+
+    /// Whether there may be a line of that name.
+    #[inline]
+    const fn may_have(&self, name: &[u8]) -> bool {
+        self.lengths & length_bit(name.len()) != 0
     }
 
     /// The value of the first line of that name, if it is text.
@@ -171,11 +179,13 @@ impl Fields {
 
     /// The values of all lines of that name, in order.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        let of_name = Lines(&self.lines).filter(|(of_line, _)| of_line.is(name.as_bytes()));
+        let lines: &[u8] = if self.may_have(name.as_bytes()) { &self.lines } else { &[] };
+        let of_name = Lines(lines).filter(|(of_line, _)| of_line.is(name.as_bytes()));
         of_name.map(|(_, value)| value)
     }
 
     /// Whether there is a line of that name.
+    #[inline]
     pub fn contains(&self, name: impl AsRef<[u8]>) -> bool {
         self.first(name).is_some()
     }
@@ -211,18 +221,27 @@ impl Fields {
     fn push_line(&mut self, form: NameForm, name: &[u8], value: &[u8]) -> Result<(), InvalidField> {
         let value_len = u32::try_from(value.len()).map_err(|_| InvalidField::TooLarge)?;
         let head = LineHead { name: form, value_len }.encode().ok_or(InvalidField::TooLarge)?;
-        let end = self.lines.len().checked_add(head.len() + name.len() + value.len());
+        let added = head.len() + name.len() + value.len();
+        let end = self.lines.len().checked_add(added);
         end.and_then(|end| u32::try_from(end).ok()).ok_or(InvalidField::TooLarge)?;
         if self.lines.capacity() == 0 {
             // Made, and not made larger: that is half the work.
-            self.lines.reserve_exact(USUAL.max(head.len() + name.len() + value.len()));
+            self.lines = Vec::with_capacity(USUAL.max(added));
         }
-        for part in [&head, name, value] {
-            self.lines.extend_from_slice(part);
+        self.lines.extend_from_slice(&head);
+        if !name.is_empty() {
+            self.lines.extend_from_slice(name);
         }
+        self.lines.extend_from_slice(value);
         self.count += 1;
+        self.lengths |= length_bit(form.name_len());
         Ok(())
     }
+}
+
+/// The bit of [`Fields::lengths`] for names that are so long: longer ones share theirs with shorter ones.
+const fn length_bit(name_len: usize) -> u32 {
+    1 << (name_len % 32)
 }
 
 /// Room for a message of ordinary size, so that it does not grow line by line.
@@ -239,6 +258,15 @@ fn check(name: &[u8], value: &[u8]) -> Result<(), InvalidField> {
 
 fn check_value(value: &[u8]) -> Result<(), InvalidField> {
     if is_field_value(value) { Ok(()) } else { Err(InvalidField::Value) }
+}
+
+impl NameForm {
+    const fn name_len(self) -> usize {
+        match self {
+            NameForm::Common(number) => number.len(),
+            NameForm::Other(len) => len as usize,
+        }
+    }
 }
 
 impl LineHead {
@@ -363,6 +391,22 @@ mod tests {
             assert_eq!(fields.first_text("content-length"), Some(alloc::format!("{value}").as_str()));
             assert_eq!(fields.first_integer("Content-Length"), Some(value));
         }
+    }
+
+    /// What is not there is mostly told by how long its name is; a name that is as long as one that is, or was, there is not taken for it.
+    #[test]
+    fn names_of_any_length_are_found_and_others_of_that_length_are_not() {
+        let (mut fields, name_of) = (Fields::new(), |filling: &str, len| filling.repeat(len));
+        for len in 1..100 {
+            assert!(!fields.contains(name_of("a", len)), "{len}");
+            fields.push_integer(name_of("a", len), len as u64).unwrap();
+            assert_eq!(fields.first_integer(name_of("A", len)), Some(len as u64));
+            assert!(!fields.contains(name_of("b", len)) && fields.all(&name_of("b", len)).next().is_none());
+            assert_eq!((fields.remove(name_of("b", len)), fields.len()), (0, len));
+        }
+        assert_eq!((fields.remove(name_of("a", 7)), fields.contains(name_of("a", 7))), (1, false));
+        fields.push("accept", "b").unwrap();
+        assert_eq!((fields.first("ACCEPT"), fields.first("expect")), (Some(&b"b"[..]), None));
     }
 
     #[test]

@@ -47,7 +47,7 @@ mod time_limits;
 
 pub use authority::{Authority, InvalidAuthority};
 pub use date::HttpDate;
-pub use fields::{Fields, InvalidField};
+pub use fields::{Decimal, Fields, InvalidField};
 pub use message_rules::{ContentLengthCheck, Malformed, RequestDecoder, ResponseDecoder, TrailersDecoder};
 pub use method::{ExtensionMethod, InvalidMethod, Method};
 pub use priority::Priority;

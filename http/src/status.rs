@@ -143,6 +143,12 @@ impl Status {
         digits.expect("a status has three digits")
     }
 
+    /// Its three digits, as text.
+    pub fn digits(self) -> [u8; 3] {
+        let digit = |value: u16| b'0' + (value % 10) as u8;
+        [digit(self.0 / 100), digit(self.0 / 10), digit(self.0)]
+    }
+
     /// 1xx: another response follows.
     pub const fn is_informational(self) -> bool {
         self.0 < 200

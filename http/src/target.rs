@@ -1,7 +1,7 @@
 //! The other parts of a request's target: scheme, path with query, and the protocol of an extended CONNECT
 //! (RFC 9114 section 4.3.1, RFC 9220).
 
-use crate::characters::{is_token, is_visible};
+use crate::characters::{is_path, is_token};
 use crate::method::Method;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -97,7 +97,7 @@ impl Path {
             _ => !scheme.needs_authority(),
         };
         // A fragment stays with the client (RFC 9110 s7.1), and the grammar leaves no room for spaces or raw UTF-8.
-        if !starts_well || !is_visible(&bytes) || bytes.contains(&b'#') {
+        if !starts_well || !is_path(&bytes) {
             return Err(InvalidTarget);
         }
         String::from_utf8(bytes).map(|text| Path(text.into_boxed_str())).map_err(|_| InvalidTarget)

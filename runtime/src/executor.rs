@@ -93,7 +93,7 @@ impl Executor {
         let mut main = pin!(main);
         let main_waker = TaskWaker::new(MAIN, Kind::Ordinary, core.ready.clone());
         let waker = Waker::from(main_waker.clone());
-        waker.wake_by_ref();
+        core.ready.push(MAIN, Kind::Ordinary);
         let (mut woken, mut drivers) = (VecDeque::new(), VecDeque::new());
         loop {
             core.fire_timers();
@@ -160,6 +160,11 @@ impl Handle {
     /// Starts a task without a handle to wait for it: that costs a little less.
     pub fn spawn_detached(&self, future: impl Future<Output = ()> + 'static) {
         let _ = self.core.spawn(Kind::Ordinary, future);
+    }
+
+    /// The same for a future that has a place already, and is not moved from there: one that is large.
+    pub fn spawn_boxed(&self, future: Pin<Box<dyn Future<Output = ()>>>) {
+        let _ = self.core.spawn_boxed(Kind::Ordinary, future);
     }
 
     /// Starts a task that carries what others make to the outside world, such as a [`Driver`](crate::Driver). When many

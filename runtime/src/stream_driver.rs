@@ -214,21 +214,21 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
 
     fn receive(&mut self, now: Instant, context: &mut Context<'_>) -> Received {
         let mut any = self.broken.is_none() && self.duplex.offer(now, &mut *self.machine.borrow_mut());
+        let mut is_wanted = self.wants_bytes();
         for _ in 0..RECEIVE_CALLS {
-            let is_wanted = self.wants_bytes();
             if !is_wanted || self.stream.poll_readable(context).is_pending() {
                 return Received { any, has_more: self.broken.is_some() && any, is_wanted };
             }
             match self.receive_once(now) {
-                Ok(()) => any = true,
+                Ok(wants_more) => (any, is_wanted) = (true, wants_more),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stream.clear_readable(),
                 Err(error) => {
                     self.on_broken(now, error);
-                    any = true;
+                    (any, is_wanted) = (true, false);
                 }
             }
         }
-        Received { any, has_more: any, is_wanted: self.wants_bytes() }
+        Received { any, has_more: any, is_wanted }
     }
 
     /// Whether bytes are to be received.
@@ -248,22 +248,24 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
         false
     }
 
-    /// The machine has to want it.
-    fn receive_once(&mut self, now: Instant) -> io::Result<()> {
+    /// The machine has to want it. Says whether it wants more.
+    fn receive_once(&mut self, now: Instant) -> io::Result<bool> {
         let mut machine = self.machine.borrow_mut();
         let mut memory = self.memory.borrow_mut();
         let room = self.duplex.room(&mut memory);
         let wanted = room.len();
         match self.stream.inner().receive(room)? {
-            0 => self.duplex.on_carrier_end(now, &mut *machine),
+            0 => {
+                self.duplex.on_carrier_end(now, &mut *machine);
+                Ok(false)
+            }
             len => {
                 if len < wanted {
                     self.stream.on_emptied();
                 }
-                self.duplex.on_received(now, len, &mut *machine);
+                Ok(self.duplex.on_received(now, len, &mut *machine))
             }
         }
-        Ok(())
     }
 
     fn on_broken(&mut self, now: Instant, error: io::Error) {

@@ -40,7 +40,7 @@ pub(crate) struct Events {
 }
 
 /// Given each new request, with the exchange that it begins, and what its connection is good for.
-pub(crate) type OnRequest = Box<dyn Fn(Exchange, RequestHead, &Authorities)>;
+pub(crate) type OnRequest = Box<dyn Fn(Exchange, Box<RequestHead>, &Authorities)>;
 
 /// The other end of a connection.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ use crate::exchange::calls::Exchange;
 use crate::exchange::mailbox::Slow;
 use crate::exchange::request::Request;
 use crate::exchange::tunnel::Tunnel;
+use crate::exchange::version::HttpVersion;
 use crate::exchange::writer::BodyWriter;
 use base::Bytes;
 use http::exchange::Reason;
@@ -23,6 +24,8 @@ pub struct Reply {
     exchange: Exchange,
     /// A request by HEAD gets all but the body.
     is_head: bool,
+    /// The connection says how long a body is that is there already.
+    says_length: bool,
     answered: bool,
     /// What the answer says of the host, unless it says so itself (RFC 6797).
     strict_transport: Option<Arc<str>>,
@@ -30,7 +33,10 @@ pub struct Reply {
 
 impl Reply {
     pub(crate) fn new(exchange: Exchange, method: &Method) -> Reply {
-        Reply { exchange, is_head: *method == Method::Head, answered: false, strict_transport: None }
+        let is_head = *method == Method::Head;
+        // HTTP/1.1 has to say where each body ends. A tunnel is none.
+        let says_length = exchange.peer().version == HttpVersion::Http1 && !is_head && *method != Method::Connect;
+        Reply { exchange, is_head, says_length, answered: false, strict_transport: None }
     }
 
     /// The same, with this value of Strict-Transport-Security in the answer.
@@ -169,7 +175,7 @@ impl Reply {
         }
         match head.fields.first_text("content-length") {
             // RFC 9110 section 8.6-3: an answer to HEAD that comes without a body does not say how long that of GET is.
-            None if self.is_head && len == 0 => {}
+            None if self.says_length || (self.is_head && len == 0) => {}
             None => head.fields.push_integer("content-length", len)?,
             Some(said) if !self.is_head && said.parse() != Ok(len) => {
                 return Err(Error::Message(format!("content-length says {said}, and the body has {len} bytes")));

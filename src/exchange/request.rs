@@ -30,12 +30,12 @@ fn is_json(content_type: &str) -> bool {
 /// A request: its head, and its body as it arrives.
 #[derive(Debug)]
 pub struct Request {
-    head: RequestHead,
+    head: Box<RequestHead>,
     body: Body,
 }
 
 impl Request {
-    pub(crate) fn new(exchange: Exchange, head: RequestHead) -> Request {
+    pub(crate) fn new(exchange: Exchange, head: Box<RequestHead>) -> Request {
         // RFC 9114 s4.1: a server that does not need the rest of a request says that nothing is wrong.
         let body = Body::new(exchange, &head.fields, Reason::NotNeeded);
         let body = if awaits_continue(&head) { body.awaiting_invitation() } else { body };
@@ -204,6 +204,6 @@ impl Request {
 
     /// Head and body, each by itself.
     pub fn into_parts(self) -> (RequestHead, Body) {
-        (self.head, self.body)
+        (*self.head, self.body)
     }
 }

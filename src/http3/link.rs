@@ -53,7 +53,7 @@ pub(crate) struct NewRequest {
     /// Who asks.
     pub(crate) peer: Peer,
     /// What is asked for.
-    pub(crate) head: RequestHead,
+    pub(crate) head: Box<RequestHead>,
     /// What its connection is good for.
     pub(crate) authorities: Rc<Authorities>,
 }
@@ -884,7 +884,7 @@ impl Link {
         }
     }
 
-    fn on_arrival(&self, endpoint: &Endpoint, handle: ConnectionHandle, id: StreamId, head: RequestHead) {
+    fn on_arrival(&self, endpoint: &Endpoint, handle: ConnectionHandle, id: StreamId, head: Box<RequestHead>) {
         let Some((on_request, source)) = self.on_request.get() else { return };
         // While the application drops the last reference, no task is left to answer.
         let Some(link) = self.itself.upgrade() else { return };

@@ -14,12 +14,12 @@ use http::{Authority, Method, Path, RequestHead, ResponseHead, Status};
 use runtime::Handle;
 use std::any::Any;
 use std::fmt::Display;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 /// What the future of a handler gives: nothing, or a result whose error is told to whoever
 /// [`on_event`](crate::ServerBuilder::on_event) names.
@@ -120,8 +120,8 @@ where
         let listed = under_way.as_ref().map(|under_way| under_way.list(&exchange, &head));
         let request = Request::new(exchange.clone(), head);
         let handler = handler.clone();
-        let begin = Some(move || handler(request, reply));
-        executor.spawn_detached(Handling { begin, awaits_proof, future: None, exchange, reporter, _listed: listed });
+        let handling = Handling { awaits_proof, exchange, reporter, _listed: listed };
+        executor.spawn_boxed(Box::pin(handle(handling, move || handler(request, reply))));
     })
 }
 
@@ -167,19 +167,36 @@ async fn turn_away(reply: Reply) {
     let _ = reply.send(head, "the server has as many requests under way as it may: try again in a moment\n").await;
 }
 
-/// A handler's future. Ready when the handler is, when it panicked, or when the client does not want the answer.
-///
-/// The handler is called when this is polled first, not before: what it does at once may need the connection, and a panic
-/// of it stays here.
-struct Handling<B, F> {
-    begin: Option<B>,
+/// One request that a handler answers. Whatever the handler holds of it is dropped before this.
+struct Handling {
     /// The handler is not called before the handshake is complete.
     awaits_proof: bool,
-    /// In memory of its own: it is as large as the application makes it, and this is moved.
-    future: Option<Pin<Box<F>>>,
     exchange: Exchange,
     reporter: Option<Box<Reporter>>,
     _listed: Option<Listed>,
+}
+
+/// Has a handler answer: over when the handler is, when it panicked, or when the client does not want the answer. What the handler holds of the
+/// request is dropped then, and that says to the client what is to be said.
+///
+/// The handler is called when this is polled first, not before: what it does at once may need the connection, and a panic
+/// of it stays here.
+#[allow(clippy::manual_async_fn)] // its arguments would have two places in the future
+fn handle<F>(handling: Handling, begin: impl FnOnce() -> F) -> impl Future<Output = ()>
+where
+    F: Future<Output: Outcome>,
+{
+    async move {
+        if !handling.may_begin().await {
+            return;
+        }
+        let future = match catch_unwind(AssertUnwindSafe(begin)) {
+            Ok(future) => future,
+            Err(panic) => return handling.on_panic(&*panic),
+        };
+        let mut future = pin!(future);
+        poll_fn(|context| handling.poll(future.as_mut(), context)).await;
+    }
 }
 
 /// Reports what went wrong with one request. There is none without a callback.
@@ -189,50 +206,54 @@ struct Reporter {
     path: Box<str>,
 }
 
-impl<B: FnOnce() -> F, F: Future> Handling<B, F> {
-    fn poll_handler(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
-        if self.awaits_proof {
-            ready!(self.exchange.poll_proven(context));
-            self.awaits_proof = false;
-        }
-        if let Some(begin) = self.begin.take() {
-            self.future = Some(Box::pin(begin()));
-        }
-        let future = self.future.as_mut().expect("a handler is not polled after it panicked");
-        future.as_mut().poll(context)
+impl Handling {
+    /// Waits until the handler may be called. False if the client does not want the answer.
+    async fn may_begin(&self) -> bool {
+        poll_fn(|context| {
+            if self.exchange.mailbox().stops_task() {
+                return Poll::Ready(false);
+            }
+            if self.awaits_proof && self.exchange.poll_proven(context).is_pending() {
+                return self.wait(context).map(|()| false);
+            }
+            Poll::Ready(true)
+        })
+        .await
     }
-}
 
-/// Nothing in it but what is boxed is ever pinned.
-impl<B, F> Unpin for Handling<B, F> {}
-
-impl<B: FnOnce() -> F, F: Future<Output: Outcome>> Future for Handling<B, F> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        // Whatever the handler holds of the request is dropped with it, and that says to the client what is to be said.
+    fn poll<F>(&self, future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<()>
+    where
+        F: Future<Output: Outcome>,
+    {
         if self.exchange.mailbox().stops_task() {
             return Poll::Ready(());
         }
-        match catch_unwind(AssertUnwindSafe(|| self.poll_handler(context))) {
-            Ok(Poll::Pending) => {
-                self.exchange.mailbox().set_task(context);
-                // It may have learnt just now that the client is gone.
-                if self.exchange.mailbox().stops_task() { Poll::Ready(()) } else { Poll::Pending }
-            }
+        match catch_unwind(AssertUnwindSafe(|| future.poll(context))) {
+            Ok(Poll::Pending) => self.wait(context),
             Ok(Poll::Ready(outcome)) => {
                 if let (Some(reporter), Some(error)) = (&self.reporter, outcome.error()) {
                     reporter.on_failure(&self.exchange, error);
                 }
                 Poll::Ready(())
             }
-            // The reply answers 500.
             Err(panic) => {
-                if let Some(reporter) = &self.reporter {
-                    reporter.on_panic(&self.exchange, &*panic);
-                }
+                self.on_panic(&*panic);
                 Poll::Ready(())
             }
+        }
+    }
+
+    /// The handler waits. Ready if the client has given up.
+    fn wait(&self, context: &Context<'_>) -> Poll<()> {
+        self.exchange.mailbox().set_task(context);
+        // It may have learnt just now that the client is gone.
+        if self.exchange.mailbox().stops_task() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// The reply answers 500.
+    fn on_panic(&self, panic: &(dyn Any + Send)) {
+        if let Some(reporter) = &self.reporter {
+            reporter.on_panic(&self.exchange, panic);
         }
     }
 }
@@ -328,7 +349,7 @@ mod tests {
             let peer = Peer { is_early: true, is_validated: false, ..Peer::at(([127, 0, 0, 1], 1).into()) };
             let (exchange, events) = Exchange::new(peer, door.clone());
             let head = RequestHead::new(method.clone(), "https://localhost/").unwrap();
-            on_request(exchange.clone(), head, &Authorities::any());
+            on_request(exchange.clone(), Box::new(head), &Authorities::any());
             (exchange, events)
         });
         executor.block_on(async {

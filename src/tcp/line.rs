@@ -48,7 +48,7 @@ pub(crate) struct Arrival<'a> {
     /// What was agreed on in the handshake; `None` if it came without TLS.
     pub(crate) session: Option<&'a Session>,
     /// What is asked for.
-    pub(crate) head: RequestHead,
+    pub(crate) head: Box<RequestHead>,
 }
 
 /// A connection.
@@ -132,7 +132,7 @@ impl Line {
         self.owner.on_change(stream);
     }
 
-    fn on_request(self: &Rc<Line>, stream: &Carrier, place: Place, head: RequestHead) {
+    fn on_request(self: &Rc<Line>, stream: &Carrier, place: Place, head: Box<RequestHead>) {
         let session = stream.session();
         let peer = Peer {
             identity: session.and_then(|session| session.peer_identity().cloned()),

@@ -144,7 +144,7 @@ impl Connection for Line {
         let message = &pair.messages[REQUEST];
         message.sending.borrow_mut().on_head(length, head.method == Method::Connect);
         message.receiving.borrow_mut().on_request(head).unwrap();
-        (self.on_request)(server, head.clone(), &Authorities::any());
+        (self.on_request)(server, Box::new(head.clone()), &Authorities::any());
         if ends {
             message.finish(None).unwrap();
         }

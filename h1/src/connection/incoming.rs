@@ -9,8 +9,9 @@ use crate::head::{Head, TrailersReader};
 use crate::lines::Taken;
 use crate::violation::Violation;
 use crate::write::Delimiter;
+use alloc::boxed::Box;
 use base::{Instant, Side};
-use http::exchange::{Body, Event, Reason, ReceivePhase};
+use http::exchange::{Body, Event, Reason, ReceivePhase, Receiving};
 use http::{Malformed, Method, RequestHead, ResponseHead, Status};
 
 impl Connection {
@@ -34,14 +35,16 @@ impl Connection {
     /// Goes on with what was sent ahead, and with the end behind it: to be called by all calls of the application that may have ended an
     /// exchange or made room.
     pub(crate) fn go_on(&mut self, now: Instant) {
-        let mut ahead = core::mem::take(&mut self.ahead);
-        let used = self.use_bytes(now, ahead.bytes());
-        if self.phase == Phase::Broken {
-            return;
+        if !self.ahead.is_empty() {
+            let mut ahead = core::mem::take(&mut self.ahead);
+            let used = self.use_bytes(now, ahead.bytes());
+            if self.phase == Phase::Broken {
+                return;
+            }
+            ahead.advance(used);
+            self.ahead = ahead;
         }
-        ahead.advance(used);
-        self.ahead = ahead;
-        if !self.ends.is_behind {
+        if !self.ends.is_behind || self.phase == Phase::Broken {
             return;
         }
         if self.ahead.is_empty() && !self.awaits_tunnel() {
@@ -97,6 +100,7 @@ impl Connection {
         }
     }
 
+    /// Takes lines from the front up to the end of the head.
     fn on_head_bytes(&mut self, now: Instant, bytes: &mut [u8]) -> Result<usize, Violation> {
         let is_request = self.side == Side::Server;
         // RFC 9112 section 6.3-15, 9.2-2.
@@ -104,56 +108,62 @@ impl Connection {
             return Err(Violation::Unasked);
         }
         self.clocks.on_head_byte(now);
-        let Taken { count, line } = self.head.take(&mut self.lines, bytes, &self.config.limits, is_request)?;
-        let Some(line) = line else { return Ok(count) };
-        let is_whole = if is_request {
-            self.head.on_request_line(line, &self.scheme, self.known.as_ref())?
-        } else {
-            let is_connect = self.current.as_ref().is_some_and(Exchange::is_plain_connect);
-            self.head.on_response_line(line, is_connect)?
-        };
-        if !is_whole {
-            if !self.head_has_begun() {
-                self.clocks.on_head_end();
+        let is_connect = !is_request && self.current.as_ref().is_some_and(Exchange::is_plain_connect);
+        let mut taken = 0;
+        while let Some(rest) = bytes.get_mut(taken..).filter(|rest| !rest.is_empty()) {
+            let Taken { count, line } = self.head.take(&mut self.lines, rest, &self.config.limits, is_request)?;
+            taken += count;
+            let Some(line) = line else { break };
+            let is_whole = match self.side {
+                Side::Server => self.head.on_request_line(line, &self.scheme)?,
+                Side::Client => self.head.on_response_line(line, is_connect)?,
+            };
+            if is_whole {
+                self.on_head(now)?;
+                return Ok(taken);
             }
-            return Ok(count);
         }
+        if !self.head_has_begun() {
+            self.clocks.on_head_end();
+        }
+        Ok(taken)
+    }
+
+    /// The head is whole.
+    fn on_head(&mut self, now: Instant) -> Result<(), Violation> {
         match self.head.finish()? {
-            Head::Request(head, framing, delimited) => self.on_request(head, &framing, delimited)?,
-            Head::Response(head, framing, is_switch) => self.on_response(now, head, &framing, is_switch)?,
+            Head::Request(head, framing, delimited) => self.on_request(head, &framing, delimited),
+            Head::Response(head, framing, is_switch) => self.on_response(now, head, &framing, is_switch),
         }
-        Ok(count)
     }
 
     fn on_request(&mut self, mut head: RequestHead, framing: &Framing, delimited: Delimited) -> Result<(), Violation> {
         self.lines.clear();
         self.clocks.on_request();
-        if self.known != head.authority {
-            self.known.clone_from(&head.authority);
-        }
         self.keeps_alive &= framing.keeps_alive();
-        let mut exchange = Exchange::new(self.next_id(), head.method.clone(), framing.version);
-        if delimited == Delimited::Unsaid && head.method == Method::Get {
-            exchange.upgrade = framing.upgrade().filter(|protocol| self.config.takes(protocol)).cloned();
-        }
-        if let Some(protocol) = &exchange.upgrade {
+        let wanted = framing.upgrade().filter(|_| delimited == Delimited::Unsaid && head.method == Method::Get);
+        let upgrade = wanted.filter(|protocol| self.config.takes(protocol)).cloned();
+        if let Some(protocol) = &upgrade {
             // RFC 8441 s5: what HTTP/2 says by an extended CONNECT.
             head.method = Method::Connect;
             head.protocol = Some(protocol.clone());
-            exchange.method = Method::Connect;
         }
+        let mut receiving = Receiving::new();
+        receiving.on_request(&head).map_err(Violation::Malformed)?;
+        let length = receiving.announced().unwrap_or(0);
+        let id = self.next_id();
+        // Made where it stays, because it is large.
+        let exchange = self.current.insert(Exchange::new(id, head.method.clone(), framing.version));
+        (exchange.upgrade, exchange.receiving) = (upgrade, receiving);
         if !framing.named().is_empty() {
             exchange.named = framing.named().clone();
         }
-        exchange.receiving.on_request(&head).map_err(Violation::Malformed)?;
-        let length = exchange.receiving.announced().unwrap_or(0);
         let has_content = delimited == Delimited::Chunked || length > 0;
         let expectation = head.fields.first("expect");
         // RFC 9110 s10.1.1: not of a client that does not know informational responses.
         exchange.expects_continue = has_content
             && framing.version == Version::Current
             && expectation.is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));
-        let id = exchange.id;
         let is_tunnel = exchange.method == Method::Connect;
         self.incoming = match delimited {
             _ if is_tunnel => Incoming::Held,
@@ -164,8 +174,7 @@ impl Connection {
                 Incoming::Held
             }
         };
-        self.current = Some(exchange);
-        self.tell(id, Event::Request(head));
+        self.tell(id, Event::Request(Box::new(head)));
         self.look_for_end();
         Ok(())
     }

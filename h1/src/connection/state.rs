@@ -9,10 +9,12 @@ use crate::exchange::{Exchange, ExchangeId};
 use crate::head::{HeadReader, TrailersReader};
 use crate::lines::Lines;
 use crate::outbox::Outbox;
+use crate::write;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use base::{Bytes, Instant, Side};
 use http::pace::LeastRate;
-use http::{Authority, HttpDate, ResponseHead, Scheme, exchange};
+use http::{HttpDate, ResponseHead, Scheme, exchange};
 
 /// How often, within the patience with a peer that takes a response, it is looked at.
 const LOOKS: u32 = 4;
@@ -27,8 +29,6 @@ pub struct Connection {
     pub(crate) config: Config,
     /// Of the requests, where their targets do not say it.
     pub(crate) scheme: Scheme,
-    /// What the last request named: most of a connection's requests name the same.
-    pub(super) known: Option<Authority>,
     pub(super) lines: Lines,
     pub(super) head: HeadReader,
     pub(super) incoming: Incoming,
@@ -43,8 +43,8 @@ pub struct Connection {
     pub(crate) keeps_alive: bool,
     pub(super) phase: Phase,
     pub(super) ends: Ends,
-    /// What a server says in Alt-Svc.
-    pub(crate) alternative: Option<Bytes>,
+    /// The line with what a server says in Alt-Svc.
+    pub(crate) alternative: Option<Vec<u8>>,
     /// Bytes that may wait to be sent, as far as other connections leave room.
     pub(super) unsent_share: usize,
 }
@@ -110,7 +110,6 @@ impl Connection {
             head: HeadReader::new(&config.limits),
             config,
             scheme,
-            known: None,
             lines: Lines::default(),
             incoming: Incoming::Head,
             ahead: Ahead::default(),
@@ -130,7 +129,7 @@ impl Connection {
     /// Has a server tell its clients from now on where else it can be reached, in the Alt-Svc field of each response that has none
     /// (RFC 7838 section 3). The value is not checked.
     pub fn set_alternative(&mut self, value: Option<Bytes>) {
-        self.alternative = value;
+        self.alternative = value.map(|value| write::line(b"alt-svc", &value));
     }
 
     /// What has happened and was not told.

@@ -517,6 +517,25 @@ fn a_message_is_as_long_as_it_says() {
     assert_eq!(sent(&mut server).0, "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc");
 }
 
+/// A length that is said because all of the content was there, and what did not fit.
+#[test]
+fn what_is_left_of_a_message_is_as_long_as_was_said_for_it() {
+    let mut server = server();
+    server.config.limits.max_unsent = 1;
+    feed(&mut server, GET, 99);
+    let (id, _) = request(&mut server);
+    let mut data = Bytes::from_static(b"abc");
+    assert_eq!(server.send_response(NOW, id, &ResponseHead::new(Status::OK), &mut data, true), Ok(Ok(false)));
+    assert_eq!((data.len(), sent(&mut server).0.as_str()), (3, "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n"));
+    server.config.limits.max_unsent = 100;
+    assert!(matches!(server.finish(NOW, id), Err(SendError::Malformed(_))), "a client would wait for the rest");
+    let more = server.send_body(NOW, id, &mut Bytes::from_static(b"abcd"));
+    assert!(matches!(more, Err(SendError::Malformed(_))), "a client would take that for the next response");
+    server.send_body(NOW, id, &mut data).unwrap();
+    server.finish(NOW, id).unwrap();
+    assert_eq!(sent(&mut server).0, "abc");
+}
+
 #[test]
 fn a_date_is_added_where_there_is_none() {
     let config = Config { date: Some(|| *b"Sun, 06 Nov 1994 08:49:37 GMT"), ..PLAIN };

@@ -8,6 +8,7 @@ use crate::error_code::{self, NO_ERROR};
 use crate::frame::{END_HEADERS, END_STREAM, Header};
 use crate::stream::{Stream, StreamNumber};
 use crate::violation::{Scope, Violation};
+use alloc::boxed::Box;
 use base::{Instant, Side};
 use http::exchange::{Body, Event, Reason, ReceivePhase, SendPhase};
 use http::{Priority, RequestHead, ResponseHead};
@@ -247,7 +248,7 @@ impl Connection {
         stream.priority = early.or(Priority::of(&head.fields).unwrap_or_default());
         self.streams.insert(number, stream);
         self.clocks.on_request();
-        self.tell(number, Event::Request(head));
+        self.tell(number, Event::Request(Box::new(head)));
         if ends_stream { self.on_end_of_stream(now, number) } else { Ok(()) }
     }
 

@@ -5,13 +5,15 @@ use crate::fields::Fields;
 use crate::message_rules::Malformed;
 use crate::request::RequestHead;
 use crate::response::ResponseHead;
+use alloc::boxed::Box;
 
 /// Something happened to an exchange. After `Finished`, `Reset`, `Failed` or `SlowSender` there is nothing more to receive on
 /// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A server got a request. It is in hand until the application ends its response or breaks the exchange off.
-    Request(RequestHead),
+    /// A server got a request. It is in hand until the application ends its response or breaks the exchange off. What it says is not moved
+    /// from here to whoever answers: all other events are small.
+    Request(Box<RequestHead>),
     /// A client got a final response.
     Response(ResponseHead),
     /// A client got an informational response; the final one is still to come.

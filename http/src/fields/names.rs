@@ -1,6 +1,6 @@
 //! Names that occur in every other message: a field of one of these stores no name of its own.
 //!
-//! Grouped by length, so that a look-up compares with a handful of candidates.
+//! Grouped by length, so that a look-up compares with a handful of candidates, and those that come most are the first of their length.
 
 const BY_LENGTH: [&[&str]; 29] = [
     &[],
@@ -9,15 +9,15 @@ const BY_LENGTH: [&[&str]; 29] = [
     &["age", "dnt", "via"],
     &["date", "etag", "from", "host", "link", "vary"],
     &["allow", "range"],
-    &["accept", "cookie", "expect", "origin", "pragma", "server"],
+    &["accept", "cookie", "server", "origin", "expect", "pragma"],
     &["alt-svc", "expires", "purpose", "referer", "refresh", "sec-gpc", "trailer", "upgrade", "warning"],
     &["if-match", "if-range", "location", "priority"],
     &["expect-ct", "forwarded"],
-    &["connection", "early-data", "keep-alive", "set-cookie", "user-agent"],
+    &["user-agent", "set-cookie", "connection", "early-data", "keep-alive"],
     &["retry-after", "traceparent", "x-client-ip"],
-    &["accept-patch", "content-type", "max-forwards", "x-request-id"],
-    &["accept-ranges", "authorization", "cache-control", "content-range", "if-none-match", "last-modified"],
-    &["accept-charset", "content-length", "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user"],
+    &["content-type", "x-request-id", "accept-patch", "max-forwards"],
+    &["cache-control", "last-modified", "if-none-match", "authorization", "accept-ranges", "content-range"],
+    &["content-length", "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user", "accept-charset"],
     &["accept-encoding", "accept-language", "x-forwarded-for", "x-frame-options"],
     &[
         "capsule-protocol",

@@ -47,6 +47,11 @@ impl ContentLengthCheck {
         ContentLengthCheck { expected: Some(0), counted: 0 }
     }
 
+    /// The message says so beside its fields: that is how long it has to be.
+    pub const fn declare(&mut self, length: u64) {
+        self.expected = Some(length);
+    }
+
     /// How many bytes are still to come; `None` if the message did not say.
     pub fn remaining(&self) -> Option<u64> {
         self.expected.map(|expected| expected.saturating_sub(self.counted))

@@ -11,12 +11,12 @@ use crate::target::{Path, Protocol, Scheme};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-/// Collects the lines of one request head.
+/// Collects the lines of a request head, and then of the next.
 #[derive(Debug, Default)]
 pub struct RequestDecoder {
     /// Whether this side offered extended CONNECT.
     extended_connect: bool,
-    /// What the request before this one named: most of a connection's requests name the same.
+    /// What was named last: most of a connection's requests name the same.
     known: Option<Authority>,
     method: Option<Method>,
     scheme: Option<Scheme>,
@@ -36,7 +36,7 @@ impl RequestDecoder {
         RequestDecoder { extended_connect, ..RequestDecoder::default() }
     }
 
-    /// If the request names the same authority as one before it, the two share its text.
+    /// If the request names this authority, the two share its text, as requests do that come one after the other to one decoder.
     #[must_use]
     pub fn with_known(mut self, known: Option<Authority>) -> RequestDecoder {
         self.known = known;
@@ -55,7 +55,15 @@ impl RequestDecoder {
         }
     }
 
-    /// All lines were there. None of them is left here.
+    /// What stands before the first ordinary line of most requests, at once: the lines `:method`, `:scheme` and `:path`.
+    pub fn push_target(&mut self, method: &[u8], scheme: &Scheme, path: &[u8]) -> Result<(), Malformed> {
+        self.check_is_early()?;
+        once(&mut self.method, || Method::from_bytes(method).map_err(|_| Malformed::Method))?;
+        once(&mut self.scheme, || Ok(scheme.clone()))?;
+        once(&mut self.path, || Ok(path.into()))
+    }
+
+    /// All lines were there. None of them is left here, and those of the next head may come.
     pub fn finish(&mut self) -> Result<RequestHead, Malformed> {
         self.join_cookies()?;
         rules::content_length(&self.fields)?;
@@ -84,15 +92,11 @@ impl RequestDecoder {
     }
 
     fn push_pseudo(&mut self, name: &[u8], value: &[u8]) -> Result<(), Malformed> {
-        // RFC 9114 section 4.3-6: all of them before the first ordinary field. Host and Cookie lines are kept apart
-        // from the others.
-        if !self.fields.is_empty() || self.host.is_some() || self.has_cookie {
-            return Err(Malformed::LatePseudoField);
-        }
+        self.check_is_early()?;
         match name {
             b":method" => once(&mut self.method, || Method::from_bytes(value).map_err(|_| Malformed::Method)),
             b":scheme" => once(&mut self.scheme, || Scheme::from_bytes(value).map_err(|_| Malformed::Scheme)),
-            b":authority" => once(&mut self.authority, || authority(value, self.known.as_ref())),
+            b":authority" => once(&mut self.authority, || authority(value, &mut self.known)),
             b":path" => once(&mut self.path, || Ok(value.into())),
             b":protocol" => once(&mut self.protocol, || Protocol::from_bytes(value).map_err(|_| Malformed::Protocol)),
             // RFC 9114 section 4.3-2, 4.3-4: also those of responses.
@@ -104,8 +108,14 @@ impl RequestDecoder {
         if self.host.is_some() {
             return Err(Malformed::DuplicateHost);
         }
-        self.host = Some(authority(value, self.known.as_ref())?);
+        self.host = Some(authority(value, &mut self.known)?);
         Ok(())
+    }
+
+    /// RFC 9114 section 4.3-6: pseudo-header fields come before the first ordinary one. Host and Cookie lines are kept apart from the others.
+    fn check_is_early(&self) -> Result<(), Malformed> {
+        let is_early = self.fields.is_empty() && self.host.is_none() && !self.has_cookie;
+        if is_early { Ok(()) } else { Err(Malformed::LatePseudoField) }
     }
 
     /// RFC 9114 section 4.2.1-2: lines that were split for better compression become one again.
@@ -123,7 +133,7 @@ impl RequestDecoder {
     }
 
     fn join_cookies(&mut self) -> Result<(), Malformed> {
-        if self.has_cookie {
+        if core::mem::take(&mut self.has_cookie) {
             let cookie = core::mem::take(&mut self.cookie);
             rules::push(&mut self.fields, Section::Request, b"cookie", &cookie)?;
         }
@@ -142,11 +152,13 @@ impl RequestDecoder {
 }
 
 /// RFC 9114 section 4.3.1-8.
-fn authority(value: &[u8], known: Option<&Authority>) -> Result<Authority, Malformed> {
-    if let Some(known) = known.filter(|known| known.as_str().as_bytes() == value) {
+fn authority(value: &[u8], known: &mut Option<Authority>) -> Result<Authority, Malformed> {
+    if let Some(known) = known.as_ref().filter(|known| known.as_str().as_bytes() == value) {
         return Ok(known.clone());
     }
-    Authority::from_bytes(value).map_err(|_| Malformed::Authority)
+    let authority = Authority::from_bytes(value).map_err(|_| Malformed::Authority)?;
+    *known = Some(authority.clone());
+    Ok(authority)
 }
 
 fn once<T>(place: &mut Option<T>, parse: impl FnOnce() -> Result<T, Malformed>) -> Result<(), Malformed> {

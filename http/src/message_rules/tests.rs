@@ -1,7 +1,7 @@
 //! One test per rule, and the attacks that each rule is there for.
 
 use super::*;
-use crate::{Fields, Method, RequestHead, ResponseHead, Status};
+use crate::{Fields, Method, RequestHead, ResponseHead, Scheme, Status};
 use alloc::vec::Vec;
 
 type Line = (&'static str, &'static str);
@@ -50,6 +50,27 @@ fn a_request_goes_out_as_it_came_in() {
     }
     assert_eq!(decoder.finish(), Ok(head.clone()));
     check_request(&head).unwrap();
+}
+
+#[test]
+fn one_decoder_takes_one_head_after_the_other_and_they_share_what_they_name() {
+    let mut decoder = RequestDecoder::new(false);
+    let heads = [Some("a=b"), None].map(|cookie| {
+        decoder.push_target(b"GET", &Scheme::Https, b"/x").unwrap();
+        decoder.push(b"host", b"a.example").unwrap();
+        cookie.into_iter().for_each(|cookie| decoder.push(b"cookie", cookie.as_bytes()).unwrap());
+        decoder.finish().unwrap()
+    });
+    assert_eq!(heads.each_ref().map(|head| head.fields.first("cookie")), [Some(&b"a=b"[..]), None]);
+    assert!(heads.iter().all(|head| (&head.method, head.path()) == (&Method::Get, "/x")));
+    let [first, second] = heads.each_ref().map(|head| head.authority.as_ref().unwrap().as_str());
+    assert!(first == "a.example" && core::ptr::eq(first, second));
+    for (name, value) in [("host", "b.example"), ("cookie", "a=b"), ("accept", "*/*")] {
+        let mut decoder = RequestDecoder::new(false);
+        decoder.push(name.as_bytes(), value.as_bytes()).unwrap();
+        let late = decoder.push_target(b"GET", &Scheme::Https, b"/x");
+        assert_eq!(late, Err(Malformed::LatePseudoField), "{name}");
+    }
 }
 
 /// RFC 9114 section 4.3-6, 4.3.1-6, 4.3.1-7.

@@ -68,7 +68,12 @@ impl SendShare {
 
     /// It holds so many bytes now.
     pub fn set(&mut self, held: u64) {
-        if held >= self.held { self.take(held - self.held) } else { self.give_back(self.held - held) }
+        match held.cmp(&self.held) {
+            core::cmp::Ordering::Less => self.give_back(self.held - held),
+            // All connections share the number, so it is left alone where it does not change.
+            core::cmp::Ordering::Equal => {}
+            core::cmp::Ordering::Greater => self.take(held - self.held),
+        }
     }
 
     /// It holds `count` more.

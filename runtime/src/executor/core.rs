@@ -20,7 +20,7 @@ use crate::executor::options::ExecutorOptions;
 use crate::executor::patience::Patience;
 use crate::executor::ready::{Kind, ReadyQueue, TaskId};
 use crate::executor::sources::{Side, Sources};
-use crate::executor::tasks::Tasks;
+use crate::executor::tasks::{BoxFuture, Tasks};
 use crate::executor::timers::{Armed, Timers};
 use crate::poller::{Interest, Poller};
 use crate::token::Token;
@@ -100,11 +100,16 @@ impl Core {
 
     /// `None`, and the future dropped, if the executor is gone.
     pub(crate) fn spawn(&self, kind: Kind, future: impl Future<Output = ()> + 'static) -> Option<TaskId> {
+        self.spawn_boxed(kind, Box::pin(future))
+    }
+
+    /// As [`Core::spawn`].
+    pub(crate) fn spawn_boxed(&self, kind: Kind, future: BoxFuture) -> Option<TaskId> {
         if self.closed.get() {
             return None;
         }
-        let (task, waker) = self.tasks.borrow_mut().insert(Box::pin(future), kind, &self.ready);
-        waker.wake();
+        let task = self.tasks.borrow_mut().insert(future, kind, &self.ready);
+        self.ready.push(task, kind);
         Some(task)
     }
 
@@ -319,11 +324,19 @@ impl Core {
             if event.token != self.alarm {
                 let mut sources = self.sources.borrow_mut();
                 self.crowd.borrow_mut().note(sources.is_stream(event.token).then_some(event.token));
-                let woken = sources.note(event);
+                let [reader, writer, who_pauses] = sources.note(event);
                 drop(sources);
-                woken.into_iter().flatten().for_each(Waker::wake);
+                wake(reader);
+                wake(writer);
+                wake(who_pauses);
             }
         }
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
     }
 }
 

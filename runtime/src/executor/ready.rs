@@ -118,15 +118,16 @@ pub(crate) struct TaskWaker {
 }
 
 impl TaskWaker {
+    /// Of a task that is in the queue, or about to be pushed to it.
     pub(crate) fn new(task: TaskId, kind: Kind, ready: Arc<ReadyQueue>) -> Arc<TaskWaker> {
-        Arc::new(TaskWaker { task, kind, queued: AtomicBool::new(false), ready })
+        Arc::new(TaskWaker { task, kind, queued: AtomicBool::new(true), ready })
     }
 
-    /// From now on it wakes another task. There must be no other reference to it.
+    /// From now on it wakes another task, in the queue as a new one is. There must be no other reference to it.
     pub(crate) fn rename(&mut self, task: TaskId, kind: Kind) {
         self.task = task;
         self.kind = kind;
-        self.queued = AtomicBool::new(false);
+        self.queued = AtomicBool::new(true);
     }
 
     /// The task is about to be polled: what wakes it from now on counts anew.

@@ -38,7 +38,8 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    pub(crate) fn insert(&mut self, future: BoxFuture, kind: Kind, ready: &Arc<ReadyQueue>) -> (TaskId, Waker) {
+    /// A new task, which is to be pushed to the queue of those that are ready.
+    pub(crate) fn insert(&mut self, future: BoxFuture, kind: Kind, ready: &Arc<ReadyQueue>) -> TaskId {
         let index = self.free.pop().unwrap_or_else(|| {
             self.places.push(Place { generation: 0, state: State::Free, waker: None });
             (self.places.len() - 1) as u32
@@ -51,9 +52,8 @@ impl Tasks {
             place.waker = None;
         }
         let waker = place.waker.get_or_insert_with(|| TaskWaker::new(task, kind, ready.clone()));
-        let waker = Waker::from(waker.clone());
-        place.state = State::Waiting(Runnable { future, waker: waker.clone() });
-        (task, waker)
+        place.state = State::Waiting(Runnable { future, waker: Waker::from(waker.clone()) });
+        task
     }
 
     /// Takes a task out to poll it; `None` if it is over.

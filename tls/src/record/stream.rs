@@ -363,7 +363,7 @@ impl<M: StreamMachine, R: Random> StreamMachine for TlsStream<M, R> {
 
     fn deadline(&self) -> Option<Instant> {
         let of_machine = if self.is_alive() { self.machine.deadline() } else { None };
-        [of_machine, self.connection.deadline(), self.close_deadline].into_iter().flatten().min()
+        Instant::earlier(Instant::earlier(of_machine, self.connection.deadline()), self.close_deadline)
     }
 
     fn on_timeout(&mut self, now: Instant) {

@@ -268,7 +268,7 @@ impl End {
                 h3::Event::Closed { .. } => sessions.on_connection_over(),
                 h3::Event::Exchange(id, exchange::Event::Request(head)) => {
                     sessions.on_request(http, wire, id, Version::is_request(&head));
-                    self.requests.push((id, head));
+                    self.requests.push((id, *head));
                 }
                 h3::Event::Exchange(id, exchange::Event::Response(head)) => self.responses.push((id, head)),
                 h3::Event::Exchange(id, event) if sessions.contains(id) => sessions.on_exchange(http, wire, id, &event),
