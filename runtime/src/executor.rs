@@ -39,6 +39,7 @@ use crate::executor::ready::{Kind, TaskId, TaskWaker};
 pub use crate::executor::core::Stats;
 pub use crate::executor::join::{Aborted, JoinHandle};
 pub use crate::executor::options::ExecutorOptions;
+pub use crate::executor::patience::Patience;
 pub use crate::executor::sleep::{Elapsed, Interval, Sleep, Timeout};
 pub use crate::executor::watched::Watched;
 

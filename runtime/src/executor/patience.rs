@@ -6,6 +6,8 @@
 //! further apart, where only every second one comes in time (as with handshakes, each of which is more work than a wake-up takes),
 //! or in a process that has nothing to do.
 //!
+//! An executor learns so from its events, and so may any other thread that waits for short work of others.
+//!
 //! Only looking shows how soon something comes. Where two ends that wait for each other both sleep, the idle times of either have
 //! two wake-ups in them. So while they are close enough that this may be why they are not shorter, there is a trial now and then:
 //! a few times in a row a thread looks for longer than it otherwise would. Its peer then sees idle times with one wake-up less, and
@@ -42,9 +44,9 @@ enum Habit {
     Looks,
 }
 
-/// What was learnt from the last idle times.
+/// What a thread has learnt from its last idle times, and so how long it looks for something in the next one before it sleeps.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
+pub struct Patience {
     longest: Duration,
     budget: Duration,
     /// The share of idle times that ended while somebody looked, of [`ALWAYS`]: a mean in which the last ones count most.
@@ -55,8 +57,9 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// To look for at most `longest`; nothing was learnt yet.
-    pub(crate) fn new(longest: Duration) -> Patience {
+    /// To look for at most `longest`, as of [`ExecutorOptions::look`](super::ExecutorOptions::look), and in trials four times as long;
+    /// nothing was learnt yet.
+    pub fn new(longest: Duration) -> Patience {
         let habit = Habit::Sleeps(FEWEST_BETWEEN);
         Patience { longest, budget: Duration::ZERO, in_time: 0, habit, between: FEWEST_BETWEEN }
     }
@@ -67,12 +70,12 @@ impl Patience {
     }
 
     /// How long to look now.
-    pub(crate) fn budget(self) -> Duration {
+    pub fn budget(self) -> Duration {
         if matches!(self.habit, Habit::Sleeps(_)) { Duration::ZERO } else { self.budget }
     }
 
     /// Looking found something after `idle`.
-    pub(crate) fn on_found(&mut self, idle: Duration) {
+    pub fn on_found(&mut self, idle: Duration) {
         self.learn(idle <= self.longest);
         self.budget = match self.habit {
             Habit::Tries(_) => self.longest.saturating_mul(TRIAL_TIMES),
@@ -81,13 +84,13 @@ impl Patience {
     }
 
     /// Looking found nothing.
-    pub(crate) fn on_missed(&mut self) {
+    pub fn on_missed(&mut self) {
         self.budget /= 2;
         self.learn(false);
     }
 
     /// Something came after an idle time in which nobody looked.
-    pub(crate) fn on_woken(&mut self, idle: Duration) {
+    pub fn on_woken(&mut self, idle: Duration) {
         let Habit::Sleeps(left) = self.habit else { return };
         if self.longest.is_zero() || idle > self.longest.saturating_mul(CLOSE) {
             return;
