@@ -49,6 +49,10 @@ pub(crate) struct MtuDiscovery {
     /// The smallest size that explains these events, and the largest that was acknowledged since the first of them.
     suspect: u16,
     passed: u16,
+    /// Loss events in a row of what had passed, and the smallest size of them: acknowledgments come late, and a path can become narrower
+    /// still.
+    doubts: u8,
+    doubted: u16,
 }
 
 impl MtuDiscovery {
@@ -69,6 +73,8 @@ impl MtuDiscovery {
             last_loss_event: None,
             suspect: 0,
             passed: LEAST,
+            doubts: 0,
+            doubted: 0,
         }
     }
 
@@ -221,8 +227,11 @@ impl MtuDiscovery {
         }
         if size >= usize::from(self.suspect) {
             self.loss_events = 0;
-        } else {
-            self.passed = self.passed.max(narrow(size));
+            return;
+        }
+        self.passed = self.passed.max(narrow(size));
+        if size >= usize::from(self.doubted) {
+            self.doubts = 0;
         }
     }
 
@@ -235,10 +244,9 @@ impl MtuDiscovery {
         }
         let size = narrow(size);
         if self.loss_events == 0 {
-            (self.suspect, self.passed) = (size, LEAST);
+            (self.suspect, self.passed, self.doubts) = (size, LEAST, 0);
         } else if size <= self.passed {
-            // What has passed meanwhile was lost for something else than its size.
-            return false;
+            return self.on_doubt(now, size);
         }
         self.suspect = self.suspect.min(size);
         self.last_loss_event = Some(now);
@@ -246,6 +254,19 @@ impl MtuDiscovery {
         if self.loss_events < BLACK_HOLE_EVENTS {
             return false;
         }
+        self.on_black_hole(now);
+        true
+    }
+
+    /// What has passed meanwhile was lost for something else than its size, unless it goes on: then it does not pass any more.
+    fn on_doubt(&mut self, now: Instant, size: u16) -> bool {
+        self.doubted = if self.doubts == 0 { size } else { self.doubted.min(size) };
+        self.last_loss_event = Some(now);
+        self.doubts += 1;
+        if self.doubts < BLACK_HOLE_EVENTS {
+            return false;
+        }
+        self.passed = LEAST;
         self.on_black_hole(now);
         true
     }
@@ -400,6 +421,28 @@ mod tests {
             discovery.on_packet_acked(found - 1);
             discovery.on_packet_acked(found);
         }
+    }
+
+    /// Packets with datagrams of one size differ by the bytes of their numbers, and what was sent before the path became narrower is
+    /// acknowledged after the first loss.
+    #[test]
+    fn what_has_passed_once_is_a_black_hole_like_everything_if_it_passes_no_more() {
+        let mut discovery = MtuDiscovery::new(1452);
+        search(&mut discovery, NOW, 1452);
+        let at = |event: u64| NOW + Duration::from_millis(event);
+        assert!(!discovery.on_unanswered(at(1), 1435));
+        discovery.on_packet_acked(1434);
+        // As long as others of that size arrive, it is not its size.
+        for event in 2..10 {
+            assert!(!discovery.on_unanswered(at(event), 1434 - event as usize % 2));
+            discovery.on_packet_acked(1434);
+        }
+        assert!(!discovery.on_unanswered(at(11), 1434) && !discovery.on_unanswered(at(12), 1433));
+        discovery.on_packet_acked(1250);
+        assert!(discovery.on_unanswered(at(13), 1434), "smaller ones say nothing of it");
+        assert_eq!(discovery.current(), 1200);
+        search(&mut discovery, at(14), 1300);
+        assert!(discovery.current() > 1284 && discovery.current() <= 1300);
     }
 
     /// Nothing that is large is answered, and nothing is lost either, as nothing else is answered.

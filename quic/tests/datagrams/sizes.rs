@@ -100,6 +100,36 @@ fn tunnelled(moves_every: u64, same_host: bool) -> usize {
     pair.client().read.iter().filter(|datagram| datagram.len() == TUNNELLED).count()
 }
 
+/// A datagram is lost, others that are a little smaller arrive, and then none of those does either: not one of the larger ones is needed
+/// to find out why.
+#[test]
+fn datagrams_of_nearly_one_size_find_out_that_their_path_has_narrowed() {
+    for less in [1, 2, 15, 40] {
+        let mut pair = Pair::new(1, limited(), [config(65_535), config(65_535)], |_| {});
+        let [here, there]: [SocketAddr; 2] = [CLIENT, SERVER].map(|text| text.parse().unwrap());
+        pair.run(1000);
+        let first = pair.client().connection().max_datagram_size().unwrap();
+        pair.client().connection().send_datagram(Bytes::from(vec![1; first]), TOLD).unwrap();
+        pair.run(1000);
+        let largest = pair.client().connection().max_datagram_size().unwrap();
+        assert!(largest > 1400);
+        pair.world.network().set_both(here, there, LinkConfig { loss: 1.0, ..limited() });
+        pair.client().connection().send_datagram(Bytes::from(vec![1; largest]), TOLD).unwrap();
+        pair.run(1);
+        pair.world.network().set_both(here, there, limited());
+        for turn in 0..3000 {
+            // What finds no room is left out.
+            let _ = pair.client().connection().send_datagram(Bytes::from(vec![1; largest - less]), TOLD);
+            pair.run(1);
+            if turn == 200 {
+                pair.world.network().set_both(here, there, LinkConfig { mtu: 1300, ..limited() });
+            }
+        }
+        let narrow = pair.client().connection().max_datagram_size().unwrap();
+        assert!(narrow < 1300 && narrow > 1200, "{narrow}, with {less} less");
+    }
+}
+
 /// With the 1280 bytes that IPv6 asks of every link, a tunnel with QUIC in it just goes through.
 #[test]
 fn a_tunnel_goes_through_the_narrowest_path_of_ipv6() {
