@@ -205,6 +205,11 @@ impl fmt::Display for BadUrl {
 
 impl std::error::Error for BadUrl {}
 
+/// Host and port as one text, with the brackets that an IPv6 address needs (RFC 3986 section 3.2.2).
+pub(crate) fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,6 +318,11 @@ mod tests {
                 let _ = Url::parse(std::str::from_utf8(&changed).unwrap());
             }
         }
+    }
+
+    #[test]
+    fn an_address_of_ipv6_has_brackets_before_a_port() {
+        assert_eq!([authority("2001:db8::1", 443), authority("a", 1)], ["[2001:db8::1]:443", "a:1"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::client::way::Way;
 use crate::error::Error;
 use crate::http3::connection::{Dial, Target};
 use crate::tcp::client::TcpDial;
+use crate::url;
 use crate::webtransport::session::Session;
 use base::Instant;
 use runtime::{Handle, clock};
@@ -62,7 +63,7 @@ impl Dialer {
         if let Some(known) = &self.alternatives
             && let Some((other, at)) = known.alternative(host, port, clock::unix_seconds())
         {
-            let authority = if other.contains(':') { format!("[{other}]:{at}") } else { format!("{other}:{at}") };
+            let authority = url::authority(other.as_ref(), at);
             let target = Target { alternative: Some(&authority), ..target };
             let patience = ALTERNATIVE.min(self.patience / 2);
             match self.reach_alternative(&target, (&other, at), patience, early).await {
@@ -110,7 +111,7 @@ impl Dialer {
                 }
             }
         };
-        let late = || Error::NotInTime { server: format!("{}:{port}", target.host), after: self.patience };
+        let late = || Error::NotInTime { server: url::authority(target.host, port), after: self.patience };
         match self.handle.timeout(self.patience, reached).await {
             // The address that it names is of the way on this host.
             Err(_) | Ok(Err(Error::NoAnswer { .. })) => Err(late()),
@@ -236,7 +237,7 @@ impl SessionDialer {
             }
         };
         let connection = first_that_answers(&self.handle, &found, attempt).await?;
-        let at = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let at = url::authority(host, port);
         connection.begin_session(protocol, format!("quic://{at}")).ok_or(Error::ShutDown)
     }
 }

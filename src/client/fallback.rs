@@ -6,6 +6,7 @@ use crate::client::event::ClientEvent;
 use crate::error::Error;
 use crate::http3::relocation::OnClientEvent;
 use crate::tcp::client::TcpDial;
+use crate::url;
 use base::Instant;
 use runtime::Handle;
 use std::cell::RefCell;
@@ -89,7 +90,7 @@ impl Fallback {
 
     fn tell(&self, (host, port): (&str, u16), because: Option<&Error>) {
         if let Some(on_event) = &self.on_event {
-            let server = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+            let server = url::authority(host, port);
             on_event(&ClientEvent::ByTcp { server, because: because.map(Error::to_string) });
         }
     }

@@ -14,7 +14,7 @@ use crate::proxy::idle::{Idle, first};
 use crate::proxy::target::path_of;
 use crate::proxy::tcp;
 use crate::proxy::udp::SMALLEST_OF_QUIC;
-use crate::url::Url;
+use crate::url::{self, Url};
 use base::{Ecn, FourTuple, Transmit};
 use http::RequestHead;
 use runtime::executor::Watched;
@@ -124,7 +124,7 @@ impl Way {
     /// # Errors
     /// The proxy is not reached, or refuses.
     pub(crate) async fn tcp(self: &Rc<Way>, host: &str, port: u16) -> Result<SocketAddr, Error> {
-        let target = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let target = url::authority(host, port);
         let tunnel = self.tunnel(&target).await.map_err(|error| self.error(error))?;
         let listener = TcpListener::bind(([127, 0, 0, 1], 0).into()).and_then(|listener| self.handle.watch(listener));
         let listener = listener.map_err(Error::system)?;

@@ -217,11 +217,12 @@ impl<L: Log> Worker<L> {
 
     /// Looks for operations for as long as that seems to pay, and not beyond what the broker has to do. Whether it did.
     fn look(&mut self) -> bool {
-        let (start, budget) = (runtime::clock::now(), self.patience.budget());
-        let until_deadline = self.until_deadline().unwrap_or(Duration::MAX);
+        let budget = self.patience.budget();
         if budget.is_zero() || self.shared.inbox().has_news() {
             return false;
         }
+        let start = runtime::clock::now();
+        let until_deadline = self.until_deadline().unwrap_or(Duration::MAX);
         loop {
             std::thread::yield_now();
             let idle = runtime::clock::now() - start;
