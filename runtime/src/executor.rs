@@ -92,7 +92,8 @@ impl Executor {
     pub fn block_on<F: Future>(&self, main: F) -> F::Output {
         let core = &self.handle.core;
         let mut main = pin!(main);
-        let main_waker = TaskWaker::new(MAIN, Kind::Ordinary, core.ready.clone());
+        let _running = core.ready.run_here();
+        let main_waker = TaskWaker::new(MAIN, Kind::Ordinary, core.ready.shared().clone());
         let waker = Waker::from(main_waker.clone());
         core.ready.push(MAIN, Kind::Ordinary);
         let (mut woken, mut drivers) = (VecDeque::new(), VecDeque::new());
@@ -100,7 +101,7 @@ impl Executor {
             core.fire_timers();
             for _ in 0..ROUNDS {
                 core.poll_drivers(&mut drivers);
-                core.ready.take(&mut woken);
+                core.ready.take(Kind::Ordinary, &mut woken);
                 if woken.is_empty() {
                     break;
                 }

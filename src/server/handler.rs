@@ -8,7 +8,7 @@ use crate::server::answer::{Answer, OnAnswer};
 use crate::server::duties::{Refusal, refusal};
 use crate::server::event::{OnEvent, ServerEvent};
 use crate::server::memory::Memory;
-use crate::server::seats::{self, RETRY_AFTER, Seats};
+use crate::server::seats::{self, RETRY_AFTER, Seats, WorkerSeats};
 use crate::server::under_way::{Listed, UnderWay};
 use http::{Authority, Method, Path, RequestHead, ResponseHead, Status};
 use runtime::Handle;
@@ -82,7 +82,7 @@ pub(crate) fn spawn_each<F>(
 where
     F: Future<Output: Outcome> + 'static,
 {
-    let handler = Rc::new(handler);
+    let (handler, seats) = (Rc::new(handler), WorkerSeats::new(answering.seats));
     Box::new(move |exchange, head, authorities| {
         if let Some(on_answer) = &on_answer {
             follow(&executor, &exchange, &head, on_answer.clone());
@@ -100,10 +100,10 @@ where
         {
             on_event(&ServerEvent::MemoryShort);
         }
-        match answering.seats.take() {
+        match seats.take() {
             Ok(seat) => exchange.keep_seat(seat),
             Err(all_taken) => {
-                let (remote, most) = (exchange.peer().remote, answering.seats.most());
+                let (remote, most) = (exchange.peer().remote, seats.most());
                 if let Some(on_event) = on_event.as_ref().filter(|_| all_taken.is_news) {
                     on_event(&ServerEvent::RequestsFull { remote, most });
                 }

@@ -1,6 +1,7 @@
 //! How many requests are under way, by every version of HTTP and with all workers of a server: whoever comes beyond that is answered
 //! at once, and those that are there go on.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -17,9 +18,14 @@ pub(crate) struct Seats {
     is_told: AtomicBool,
 }
 
+/// What one worker takes its seats of: those who have one share a reference that is not counted across threads.
+pub(crate) struct WorkerSeats {
+    seats: Arc<Seats>,
+}
+
 /// The place of one request, as long as this lives.
 pub(crate) struct Seat {
-    seats: Arc<Seats>,
+    of: Rc<WorkerSeats>,
 }
 
 /// As many requests are under way as may be.
@@ -34,28 +40,37 @@ impl Seats {
     pub(crate) fn new(most: usize) -> Arc<Seats> {
         Arc::new(Seats { most, taken: AtomicUsize::new(0), is_told: AtomicBool::new(false) })
     }
+}
 
-    /// How many there are.
+impl WorkerSeats {
+    /// Of a worker.
+    pub(crate) fn new(seats: Arc<Seats>) -> Rc<WorkerSeats> {
+        Rc::new(WorkerSeats { seats })
+    }
+
+    /// How many there are, with all workers.
     pub(crate) fn most(&self) -> usize {
-        self.most
+        self.seats.most
     }
 
     /// One more request.
-    pub(crate) fn take(self: &Arc<Seats>) -> Result<Seat, AllTaken> {
+    pub(crate) fn take(self: &Rc<WorkerSeats>) -> Result<Seat, AllTaken> {
+        let Seats { most, taken, is_told } = &*self.seats;
         // Nothing else hangs on the number, so its order among other things does not matter.
-        if self.taken.fetch_add(1, Ordering::Relaxed) < self.most {
-            return Ok(Seat { seats: self.clone() });
+        if taken.fetch_add(1, Ordering::Relaxed) < *most {
+            return Ok(Seat { of: self.clone() });
         }
-        self.taken.fetch_sub(1, Ordering::Relaxed);
-        Err(AllTaken { is_news: !self.is_told.swap(true, Ordering::Relaxed) })
+        taken.fetch_sub(1, Ordering::Relaxed);
+        Err(AllTaken { is_news: !is_told.swap(true, Ordering::Relaxed) })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let left = self.seats.taken.fetch_sub(1, Ordering::Relaxed) - 1;
-        if left == self.seats.most / 2 {
-            self.seats.is_told.store(false, Ordering::Relaxed);
+        let seats = &self.of.seats;
+        let left = seats.taken.fetch_sub(1, Ordering::Relaxed) - 1;
+        if left == seats.most / 2 {
+            seats.is_told.store(false, Ordering::Relaxed);
         }
     }
 }
@@ -66,7 +81,7 @@ mod tests {
 
     #[test]
     fn who_comes_beyond_them_is_refused_and_that_is_told_once() {
-        let seats = Seats::new(4);
+        let seats = WorkerSeats::new(Seats::new(4));
         let mut taken: Vec<_> = (0..4).map(|_| seats.take().ok().unwrap()).collect();
         let refused = |is_news| assert_eq!(seats.take().err(), Some(AllTaken { is_news }));
         refused(true);
@@ -78,7 +93,7 @@ mod tests {
         taken.extend((0..2).map(|_| seats.take().ok().unwrap()));
         refused(true);
         drop(taken);
-        assert_eq!(seats.taken.load(Ordering::Relaxed), 0);
+        assert_eq!(seats.seats.taken.load(Ordering::Relaxed), 0);
     }
 
     #[test]
@@ -89,6 +104,7 @@ mod tests {
             .map(|_| {
                 let (seats, held) = (seats.clone(), held.clone());
                 std::thread::spawn(move || {
+                    let seats = WorkerSeats::new(seats);
                     for _ in 0..1000 {
                         if let Ok(seat) = seats.take() {
                             assert!(held.fetch_add(1, Ordering::SeqCst) < 3);

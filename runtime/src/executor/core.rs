@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use base::{Duration, Instant};
@@ -18,9 +17,9 @@ use crate::executor::farewells::Farewells;
 use crate::executor::locals::Locals;
 use crate::executor::options::ExecutorOptions;
 use crate::executor::patience::Patience;
-use crate::executor::ready::{Kind, ReadyQueue, TaskId};
+use crate::executor::ready::{Kind, Ready, TaskId};
 use crate::executor::sources::{Side, Sources};
-use crate::executor::tasks::{BoxFuture, Tasks};
+use crate::executor::tasks::{BoxFuture, Runnable, Tasks};
 use crate::executor::timers::{Armed, Timers};
 use crate::poller::{Interest, Poller};
 use crate::token::Token;
@@ -41,7 +40,7 @@ pub struct Stats {
 }
 
 pub(crate) struct Core {
-    pub(crate) ready: Arc<ReadyQueue>,
+    pub(crate) ready: Ready,
     tasks: RefCell<Tasks>,
     timers: RefCell<Timers>,
     sources: RefCell<Sources>,
@@ -64,9 +63,8 @@ impl Core {
         let mut poller = Poller::new()?;
         let now = clock::now();
         let (thread, alarm) = poller.waker()?;
-        let ready = Arc::new(ReadyQueue::new(thread));
         Ok(Core {
-            ready,
+            ready: Ready::new(thread),
             tasks: RefCell::default(),
             timers: RefCell::new(Timers::new(now)),
             sources: RefCell::default(),
@@ -108,14 +106,14 @@ impl Core {
         if self.closed.get() {
             return None;
         }
-        let task = self.tasks.borrow_mut().insert(future, kind, &self.ready);
+        let task = self.tasks.borrow_mut().insert(future, kind, self.ready.shared());
         self.ready.push(task, kind);
         Some(task)
     }
 
     pub(crate) fn abort(&self, task: TaskId) {
-        let runnable = self.tasks.borrow_mut().abort(task);
-        drop(runnable);
+        let future = self.tasks.borrow_mut().abort(task);
+        drop(future);
     }
 
     /// Drops all tasks, and those that dropping them spawns, and what is kept for owners elsewhere.
@@ -132,8 +130,9 @@ impl Core {
         self.count(|stats| stats.polls += 1);
         let ended = runnable.future.as_mut().poll(&mut Context::from_waker(&runnable.waker)).is_ready();
         let over = if ended {
-            self.tasks.borrow_mut().end(task);
-            Some(runnable)
+            let Runnable { future, waker } = runnable;
+            self.tasks.borrow_mut().end(task, waker);
+            Some(future)
         } else {
             self.tasks.borrow_mut().put_back(task, runnable)
         };
@@ -142,7 +141,7 @@ impl Core {
 
     /// Polls the drivers that are ready. `drivers` is room for their names.
     pub(crate) fn poll_drivers(&self, drivers: &mut VecDeque<TaskId>) {
-        self.ready.take_drivers(drivers);
+        self.ready.take(Kind::Driver, drivers);
         while let Some(driver) = drivers.pop_front() {
             self.poll_task(driver);
         }
@@ -252,8 +251,10 @@ impl Core {
             return Ok(());
         }
         self.count(|stats| stats.sleeps += 1);
+        let any = self.take_events(self.until_timer(clock::now()));
+        self.ready.awake();
         // Who has looked has learnt from that already.
-        if self.take_events(self.until_timer(clock::now()))? && !looks {
+        if any? && !looks {
             self.learn(|patience| patience.on_woken(clock::now() - start));
         }
         Ok(())
@@ -309,13 +310,21 @@ impl Core {
         self.patience.set(patience);
     }
 
+    /// Wakes who waits for a descriptor. The next time the same is most often waited for by the same task.
+    fn wake_all(&self, token: Token, waiting: [(Side, Option<Waker>); 3]) {
+        for (side, waker) in waiting {
+            if let Some(waker) = waker {
+                waker.wake_by_ref();
+                let replaced = self.sources.borrow_mut().keep(token, side, waker);
+                drop(replaced);
+            }
+        }
+    }
+
     /// One wait; true if there was any event.
     fn take_events(&self, timeout: Option<Duration>) -> io::Result<bool> {
         self.count(|stats| stats.waits += 1);
-        let waited = self.poller.borrow_mut().wait(timeout);
-        // Before any task is woken: this thread need not raise the alarm for itself.
-        self.ready.awake();
-        waited?;
+        self.poller.borrow_mut().wait(timeout)?;
         let mut any = false;
         loop {
             let event = self.poller.borrow_mut().next_event();
@@ -324,19 +333,11 @@ impl Core {
             if event.token != self.alarm {
                 let mut sources = self.sources.borrow_mut();
                 self.crowd.borrow_mut().note(sources.is_stream(event.token).then_some(event.token));
-                let [reader, writer, who_pauses] = sources.note(event);
+                let waiting = sources.note(event);
                 drop(sources);
-                wake(reader);
-                wake(writer);
-                wake(who_pauses);
+                self.wake_all(event.token, waiting);
             }
         }
-    }
-}
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
     }
 }
 

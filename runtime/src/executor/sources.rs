@@ -27,12 +27,16 @@ struct Source {
 /// Ready until an attempt shows otherwise: edges are only reported when something changes.
 struct Readiness {
     ready: bool,
+    /// Somebody waits, whom the waker wakes.
+    is_awaited: bool,
+    /// Kept while nobody waits, so that the same task need not give it again.
     waker: Option<Waker>,
 }
 
 impl Default for Source {
     fn default() -> Source {
-        let [read, write, hang_up] = [true, true, false].map(|ready| Readiness { ready, waker: None });
+        let [read, write, hang_up] =
+            [true, true, false].map(|ready| Readiness { ready, is_awaited: false, waker: None });
         Source { read, has_ended: false, write, hang_up, is_stream: false }
     }
 }
@@ -53,10 +57,24 @@ impl Sources {
     }
 
     /// Notes an event; gives those to wake.
-    pub(crate) fn note(&mut self, event: Event) -> [Option<Waker>; 3] {
+    pub(crate) fn note(&mut self, event: Event) -> [(Side, Option<Waker>); 3] {
         let source = &mut self.sources[event.token.index()];
         source.has_ended |= event.ended;
-        [source.read.note(event.readable), source.write.note(event.writable), source.hang_up.note(event.hung_up)]
+        [
+            (Side::Read, source.read.note(event.readable)),
+            (Side::Write, source.write.note(event.writable)),
+            (Side::HangUp, source.hang_up.note(event.hung_up)),
+        ]
+    }
+
+    /// Keeps the waker that [`Sources::note`] gave for the next time. Gives back what is not to be kept: its place has got another one since.
+    pub(crate) fn keep(&mut self, token: Token, side: Side, waker: Waker) -> Option<Waker> {
+        let place = &mut self.readiness(token, side).waker;
+        if place.is_some() {
+            return Some(waker);
+        }
+        *place = Some(waker);
+        None
     }
 
     pub(crate) fn poll(&mut self, token: Token, side: Side, context: &Context<'_>) -> Poll<()> {
@@ -64,6 +82,7 @@ impl Sources {
         if readiness.ready {
             return Poll::Ready(());
         }
+        readiness.is_awaited = true;
         if !readiness.waker.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
             readiness.waker = Some(context.waker().clone());
         }
@@ -101,6 +120,6 @@ impl Sources {
 impl Readiness {
     fn note(&mut self, happened: bool) -> Option<Waker> {
         self.ready |= happened;
-        if happened { self.waker.take() } else { None }
+        if happened && std::mem::take(&mut self.is_awaited) { self.waker.take() } else { None }
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use std::cell::{Cell, RefCell};
 use std::net::UdpSocket;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 fn executor() -> (Executor, Handle) {
@@ -345,4 +345,113 @@ fn tasks_woken_beside_the_last_poll_of_main_are_not_forgotten() {
     let task = handle.spawn(async { 7 });
     executor.block_on(async {});
     assert_eq!(executor.block_on(task), Ok(7));
+}
+
+/// Wakes by the executor's own thread and by others meet at the same task, at every moment: whatever one of them did before its wake, the task
+/// sees when it is polled last.
+#[test]
+fn no_wake_of_any_thread_is_lost() {
+    const EACH: usize = 20_000;
+    let (executor, handle) = executor();
+    let (done, waker) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(None::<Waker>)));
+    let threads: Vec<_> = (0..2)
+        .map(|_| {
+            let (done, waker) = (done.clone(), waker.clone());
+            std::thread::spawn(move || {
+                for _ in 0..EACH {
+                    done.fetch_add(1, Ordering::Release);
+                    if let Some(waker) = &*waker.lock().unwrap() {
+                        waker.wake_by_ref();
+                    }
+                }
+            })
+        })
+        .collect();
+    let beside = handle.spawn({
+        let (done, waker) = (done.clone(), waker.clone());
+        async move {
+            for _ in 0..EACH {
+                done.fetch_add(1, Ordering::Relaxed);
+                if let Some(waker) = &*waker.lock().unwrap() {
+                    waker.wake_by_ref();
+                }
+                yield_now().await;
+            }
+        }
+    });
+    let waits = handle.spawn(std::future::poll_fn(move |context| {
+        waker.lock().unwrap().get_or_insert_with(|| context.waker().clone());
+        if done.load(Ordering::Acquire) == 3 * EACH { Poll::Ready(()) } else { Poll::Pending }
+    }));
+    executor.block_on(async {
+        assert_eq!(beside.await, Ok(()));
+        assert_eq!(handle.timeout(Duration::from_secs(60), waits).await, Ok(Ok(())), "a wake was lost");
+    });
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// What a task of one executor does while it runs another reaches the tasks of both.
+#[test]
+fn an_executor_in_a_task_of_another() {
+    let (executor, handle) = executor();
+    let woken = Rc::new(Cell::new(0));
+    let waker = Rc::new(RefCell::new(None::<Waker>));
+    let waiting = handle.spawn({
+        let (woken, waker) = (woken.clone(), waker.clone());
+        std::future::poll_fn(move |context| {
+            *waker.borrow_mut() = Some(context.waker().clone());
+            if woken.get() < 3 { Poll::Pending } else { Poll::Ready(woken.get()) }
+        })
+    });
+    let wake = move || {
+        woken.set(woken.get() + 1);
+        waker.borrow().as_ref().unwrap().wake_by_ref();
+    };
+    executor.block_on(async move {
+        yield_now().await;
+        wake();
+        let inner = Executor::new().unwrap();
+        let task = inner.handle().spawn(async {
+            yield_now().await;
+            7
+        });
+        inner.block_on(async {
+            wake();
+            assert_eq!(task.await, Ok(7));
+        });
+        yield_now().await;
+        wake();
+        assert_eq!(waiting.await, Ok(3));
+    });
+}
+
+/// The waker of a task that has ended is for the next one, unless somebody has kept it.
+#[test]
+fn a_waker_outlives_its_task() {
+    let (executor, handle) = executor();
+    let kept = Rc::new(RefCell::new(Vec::<Waker>::new()));
+    let polls = Rc::new(Cell::new(0));
+    executor.block_on(async {
+        for _ in 0..3 {
+            let kept = kept.clone();
+            let keep = std::future::poll_fn(move |context| {
+                kept.borrow_mut().push(context.waker().clone());
+                Poll::Ready(())
+            });
+            assert_eq!(handle.spawn(keep).await, Ok(()));
+        }
+        let counted = polls.clone();
+        let last = handle.spawn(std::future::poll_fn(move |_| {
+            counted.set(counted.get() + 1);
+            Poll::<()>::Pending
+        }));
+        yield_now().await;
+        let kept = kept.take();
+        let [first, second, third] = &kept[..] else { panic!("three tasks") };
+        assert!(!first.will_wake(second) && !second.will_wake(third));
+        [first, second, third].into_iter().for_each(Waker::wake_by_ref);
+        yield_now().await;
+        assert_eq!(polls.get(), 1);
+        last.abort();
+    });
 }

@@ -74,8 +74,9 @@ class Server:
                 time.sleep(0.05)
 
     def seconds(self):
-        fields = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Of the processor, by the scheduler's clock of nanoseconds."""
+        threads = pathlib.Path(f"/proc/{self.child.pid}/task").iterdir()
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
     def count(self):
         """Begins to count instructions in user space and in the kernel; what it gives is called to end that."""
@@ -172,7 +173,7 @@ def requests(servers, rounds):
         for name, costs in all_costs.items():
             seconds, *instructions = [statistics.median(column) for column in zip(*costs)]
             told = "".join(f", {number / 1000:.1f} thousand instructions {where}" for number, where in zip(instructions, ("of its own", "of the kernel")))
-            print(f"{way}: {name}: {seconds * 1e6:.1f} microseconds of processor time for a request{told}", flush=True)
+            print(f"{way}: {name}: {seconds * 1e6:.2f} microseconds of processor time for a request{told}", flush=True)
 
 
 def connections(server, count, request, context):
