@@ -12,6 +12,7 @@ use crate::webtransport::line::Line;
 use base::{Instant, StreamId, StreamMap};
 use http::exchange::Event;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -64,6 +65,15 @@ struct Client {
     /// Where it was before it moved.
     previous: Option<Port>,
     moving: Option<Moving>,
+    /// Who wants it moved, in the order in which they asked.
+    movers: VecDeque<u64>,
+    next_mover: u64,
+}
+
+/// A place in the line of those who want a connection moved. It is left by dropping it.
+pub(crate) struct MoverTurn<'a> {
+    known: &'a Known,
+    number: u64,
 }
 
 /// A move that is under way. It belongs to the connection and not to who waits for it, because the connection goes on with
@@ -102,7 +112,14 @@ impl Known {
     pub(crate) fn on_begin(&self, host: &str, remote: SocketAddr, at: Port) {
         let mut state = self.state.borrow_mut();
         state.remote = Some(remote);
-        state.client = Some(Client { host: host.into(), at, previous: None, moving: None });
+        state.client = Some(Client {
+            host: host.into(),
+            at,
+            previous: None,
+            moving: None,
+            movers: VecDeque::new(),
+            next_mover: 0,
+        });
     }
 
     /// Its sessions, and who waits for them.
@@ -345,14 +362,15 @@ impl Known {
         unused
     }
 
-    /// Waits until no move is under way.
-    pub(crate) fn poll_still(&self, context: &Context<'_>) -> Poll<()> {
+    /// Joins the line of those who want it moved.
+    pub(crate) fn line_up_to_move(&self) -> MoverTurn<'_> {
         let mut state = self.state.borrow_mut();
-        if state.client.as_ref().is_none_or(|client| client.moving.is_none()) {
-            return Poll::Ready(());
-        }
-        state.wait(context);
-        Poll::Pending
+        let number = state.client.as_mut().map_or(0, |client| {
+            client.next_mover += 1;
+            client.movers.push_back(client.next_mover);
+            client.next_mover
+        });
+        MoverTurn { known: self, number }
     }
 
     /// Waits for the end of a move: whether it succeeded.
@@ -381,11 +399,59 @@ impl Known {
     }
 }
 
+impl MoverTurn<'_> {
+    /// Waits for the turn: nobody stands before, and no move is under way that nobody waits for any more.
+    pub(crate) fn poll(&self, context: &Context<'_>) -> Poll<()> {
+        let mut state = self.known.state.borrow_mut();
+        let is_next = |client: &Client| client.moving.is_none() && client.movers.front() == Some(&self.number);
+        if state.client.as_ref().is_none_or(is_next) {
+            return Poll::Ready(());
+        }
+        state.wait(context);
+        Poll::Pending
+    }
+}
+
+impl Drop for MoverTurn<'_> {
+    fn drop(&mut self) {
+        self.known.change(|state| {
+            if let Some(client) = &mut state.client {
+                client.movers.retain(|number| *number != self.number);
+            }
+        });
+    }
+}
+
 impl State {
     /// Has the task woken when something changes.
     fn wait(&mut self, context: &Context<'_>) {
         if !self.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
             self.waiting.push(context.waker().clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who asks again and again does not get before who waits.
+    #[test]
+    fn moves_come_in_the_order_in_which_they_were_asked_for() {
+        let (known, context) = (Known::default(), &Context::from_waker(Waker::noop()));
+        assert!(known.line_up_to_move().poll(context).is_ready(), "over: whoever moves it is told so");
+        let address = ([192, 0, 2, 1], 443).into();
+        known.on_begin("localhost", address, 1);
+        let (first, second) = (known.line_up_to_move(), known.line_up_to_move());
+        assert!(first.poll(context).is_ready() && second.poll(context).is_pending());
+        drop(first);
+        let again = known.line_up_to_move();
+        assert!(again.poll(context).is_pending() && second.poll(context).is_ready());
+        // Nobody waits for this one any more, and it is under way all the same.
+        let _arrived = known.begin_move(2);
+        drop(second);
+        assert!(again.poll(context).is_pending());
+        known.end_move(true);
+        assert!(again.poll(context).is_ready());
     }
 }

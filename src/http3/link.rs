@@ -274,8 +274,8 @@ impl Link {
     }
 
     /// Moves a connection to another port, or to the address that leads to its server now (RFC 9000 section 9). The socket
-    /// before is used until the next move, for what the other end has sent there. One move at a time, so another waits for
-    /// its turn; it goes on if nobody waits for it. Where the server has given no connection ID to move with yet, it is waited
+    /// before is used until the next move, for what the other end has sent there. One move at a time, in the order in which they
+    /// were asked for; it goes on if nobody waits for it. Where the server has given no connection ID to move with yet, it is waited
     /// for, because a server gives another for each that was used.
     pub(crate) async fn migrate(
         &self,
@@ -283,9 +283,10 @@ impl Link {
         known: &Known,
         remote: SocketAddr,
     ) -> Result<(), Error> {
+        let turn = known.line_up_to_move();
+        poll_fn(|context| turn.poll(context)).await;
         let patience = self.handle.read_clock() + ID_PATIENCE;
         let arrived = loop {
-            poll_fn(|context| known.poll_still(context)).await;
             match self.begin_move(handle, known, remote) {
                 Ok(arrived) => break arrived,
                 Err(NoMove::Later(after)) if self.handle.read_clock() + after <= patience => {

@@ -105,7 +105,7 @@ impl Connection {
     /// successor comes a round trip later.
     fn next_id_after(&self, now: Instant) -> Option<Duration> {
         let pto = self.recovery.pto(PacketNumberSpace::ApplicationData);
-        let at = if self.peer_ids.is_retiring() { Some(now) } else { self.paths.others.first_end() };
+        let at = if self.peer_ids.is_owed() { Some(now) } else { self.paths.others.first_end() };
         at.map(|at| (at - now) + pto)
     }
 

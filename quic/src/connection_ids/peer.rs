@@ -21,6 +21,8 @@ pub(crate) struct PeerIds {
     retire_prior_to: u64,
     seen: Seen,
     limit: usize,
+    /// How many were held at once at most: so many the peer gives, and a successor for each that it has back.
+    most_held: usize,
 }
 
 #[derive(Debug)]
@@ -48,7 +50,7 @@ impl PeerIds {
         // Most peers give as many as they may.
         let mut held = Vec::with_capacity(if handshake_id.is_empty() { 1 } else { limit.min(USUAL) });
         held.push(first);
-        PeerIds { held, retiring: Vec::new(), retire_prior_to: 0, seen, limit }
+        PeerIds { held, retiring: Vec::new(), retire_prior_to: 0, seen, limit, most_held: 1 }
     }
 
     /// The ID to send to on the current path.
@@ -106,6 +108,7 @@ impl PeerIds {
             self.held.push(PeerId { sequence_number, id, token: Some(token), used: false });
         }
         self.retire_what_is_asked_back()?;
+        self.most_held = self.most_held.max(self.held.len());
         // RFC 9000 section 5.1.1-6: the limit counts after retirement.
         if self.held.len() > self.limit { Err(Violation::ConnectionIdLimit) } else { Ok(()) }
     }
@@ -207,9 +210,10 @@ impl PeerIds {
         valid.fold(false, |found, held| found | (held == *token))
     }
 
-    /// Whether the peer has not confirmed yet that it has all back that was given back.
-    pub(crate) fn is_retiring(&self) -> bool {
-        !self.retiring.is_empty()
+    /// Whether the peer is about to give another one: it does for each that it has back (RFC 9000 section 5.1.1), and what it gives
+    /// may be lost as well as the word that one was given back.
+    pub(crate) fn is_owed(&self) -> bool {
+        !self.retiring.is_empty() || self.held.len() < self.most_held
     }
 
     /// Whether something waits to be sent.

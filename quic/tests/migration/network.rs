@@ -220,7 +220,7 @@ pub(super) fn two_homed(seed: u64, link: LinkConfig, exchanges: Vec<Exchange>, s
 }
 
 /// A client with other addresses beside its first.
-fn many_homed(seed: u64, link: LinkConfig, exchanges: Vec<Exchange>, others: &[SocketAddr]) -> Pair {
+pub(super) fn many_homed(seed: u64, link: LinkConfig, exchanges: Vec<Exchange>, others: &[SocketAddr]) -> Pair {
     let mut world = World::new(seed);
     world.set_step_limit(10_000_000);
     let addresses = [&[address(CLIENT)], others].concat();

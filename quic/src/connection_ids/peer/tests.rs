@@ -146,3 +146,18 @@ fn numbers_far_back_count_as_seen() {
     assert!(!seen.insert(0));
     assert!(seen.insert((1 << 62) - 1) && !seen.insert(64) && !seen.insert((1 << 62) - 1));
 }
+
+/// RFC 9000 section 5.1.1: a peer gives as many as before, so what it has back it owes.
+#[test]
+fn one_that_was_given_back_is_owed_until_its_successor_comes() {
+    let mut ids = ids();
+    add(&mut ids, 1, 0).unwrap();
+    assert!(!ids.is_owed(), "two are all that it gives");
+    ids.retire(id(1)).unwrap();
+    assert_eq!(sent(&mut ids), [1]);
+    assert!(ids.is_owed());
+    ids.on_acked(1);
+    assert!(ids.is_owed(), "what it gives may be lost on the way");
+    add(&mut ids, 2, 0).unwrap();
+    assert!(!ids.is_owed());
+}
