@@ -4,10 +4,13 @@ mod client;
 mod jetstream;
 mod link;
 mod names;
+mod options;
 mod problem;
 mod settings;
 mod store;
 mod turns;
 mod wire;
+mod worker;
 
-pub use store::{NatsOptions, NatsStore};
+pub use options::NatsOptions;
+pub use store::NatsStore;
