@@ -2,10 +2,8 @@
 
 use crate::compression::headers_frame;
 use crate::connection::Connection;
-use crate::request_stream::RequestStream;
 use crate::trace;
 use crate::transport::Transport;
-use alloc::boxed::Box;
 use base::{Direction, Side, StreamId};
 use http::exchange::SendError;
 use http::message_rules::{check_client_duties, check_request};
@@ -58,7 +56,7 @@ impl Connection {
             return Err(SendError::Blocked);
         };
         // RFC 9114 section 4.1-1: each request has a stream of its own.
-        let mut stream = Box::new(RequestStream::new(transport.now()));
+        let mut stream = self.new_stream(transport.now());
         stream.method = head.method.clone();
         stream.is_known = true;
         stream.send.awaits_delivery = !end;

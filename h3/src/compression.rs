@@ -5,7 +5,8 @@ use crate::critical_streams::Outgoing;
 use crate::exchange::Shared;
 use crate::message::{self, WithTable};
 use crate::transport::Transport;
-use base::{Bytes, StreamId};
+use alloc::vec::Vec;
+use base::StreamId;
 
 /// How much may be inserted for one section. 4 KiB: as much as the tables hold that are in use.
 const MOST_INSTRUCTIONS: usize = 4096;
@@ -18,14 +19,15 @@ pub(crate) fn headers_frame<'a>(
     transport: &mut impl Transport,
     id: Option<StreamId>,
     lines: impl Iterator<Item = (&'a str, &'a [u8])>,
-) -> Option<Bytes> {
+) -> Option<Vec<u8>> {
     let max_size = shared.peer.max_field_section_size;
+    let memory = transport.memory();
     if !shared.has_table() {
-        return message::headers_frame(None, lines, max_size);
+        return message::headers_frame(None, lines, max_size, memory);
     }
     let room = room(stream, transport);
     let table = WithTable { encoder: &mut shared.encoder, stream: id, room };
-    let frame = message::headers_frame(Some(table), lines, max_size);
+    let frame = message::headers_frame(Some(table), lines, max_size, memory);
     // Even if there is no frame: what is in our picture of the peer's table must be in the table.
     stream.send(transport, shared.encoder.take_instructions());
     frame

@@ -246,6 +246,7 @@ pub(crate) fn advance(
                     return Ok(Progress::Waiting);
                 }
                 on_section(shared, stream, id, &section, transport)?;
+                transport.give_back(section);
             }
             Next::Glitch => shared.budget.spend()?,
             Next::Signal(request) => return Ok(Progress::Data { request }),
@@ -334,9 +335,11 @@ fn tell_section(
 fn on_request(shared: &mut Shared, stream: &mut RequestStream, id: StreamId, section: &[u8]) -> Result<(), Violation> {
     let max_size = shared.config.limits.max_field_section_size;
     let extended_connect = shared.config.extended_connect;
-    let known = shared.authority.take();
+    let known = &mut shared.authority;
     let head = message::decode_request(&mut shared.decoder, id, section, max_size, extended_connect, known)?;
-    shared.authority = head.authority.clone().filter(|authority| authority.as_str().len() <= MAX_KEPT_AUTHORITY);
+    if known.as_ref().is_some_and(|authority| authority.as_str().len() > MAX_KEPT_AUTHORITY) {
+        *known = None;
+    }
     if shared.in_hand >= shared.config.limits.max_concurrent_requests {
         return Err(Violation::RequestsInHand);
     }

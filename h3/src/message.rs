@@ -3,15 +3,18 @@
 use crate::frame;
 use crate::violation::Violation;
 use alloc::vec::Vec;
-use base::{Bytes, StreamId, VarInt, Writer};
+use base::{StreamId, VarInt, Writer};
 use http::{
     Authority, Fields, HttpDate, Malformed, RequestDecoder, RequestHead, ResponseDecoder, ResponseHead, TrailersDecoder,
 };
 use qpack::{DecodeError, Decoder, Encoder};
 
-/// Room in front of a section for its frame header: one byte of type, at most eight of length.
-const HEADER_ROOM: usize = 9;
-const ROOM_IS_LEFT: &str = "the room in front of a section is as long as the longest header";
+/// Room in front of a section for its frame header: one byte of type, and one of a length below 64. Where it is longer, the section is
+/// moved.
+const HEADER_ROOM: usize = 2;
+const ROOM_IS_MADE: &str = "the room in front of a section is as long as its header";
+/// Room for a section of ordinary size.
+const USUAL: usize = 256;
 
 impl From<DecodeError<Malformed>> for Violation {
     fn from(error: DecodeError<Malformed>) -> Violation {
@@ -23,18 +26,20 @@ impl From<DecodeError<Malformed>> for Violation {
     }
 }
 
-/// The head of a request.
+/// The head of a request. It shares the text of `known` if it names the same authority; else that is the one that it names.
 pub(crate) fn decode_request(
     decoder: &mut Decoder,
     id: StreamId,
     section: &[u8],
     max_size: u64,
     extended_connect: bool,
-    known: Option<Authority>,
+    known: &mut Option<Authority>,
 ) -> Result<RequestHead, Violation> {
-    let mut request = RequestDecoder::new(extended_connect).with_known(known);
+    let mut request = RequestDecoder::new(extended_connect).with_known(known.take());
     decoder.decode_from(id.value(), section, max_size, |name, value| request.push(name, value))?;
-    request.finish().map_err(Violation::Malformed)
+    let head = request.finish().map_err(Violation::Malformed)?;
+    *known = request.into_known();
+    Ok(head)
 }
 
 /// The head of a response, final or informational.
@@ -78,16 +83,18 @@ pub(crate) struct WithTable<'e> {
     pub(crate) room: usize,
 }
 
-/// A whole HEADERS frame, or `None` if its fields are larger than `max_size`.
+/// A whole HEADERS frame in `memory`, which is empty, or `None` if its fields are larger than `max_size`.
 pub(crate) fn headers_frame<'a>(
     table: Option<WithTable<'_>>,
     lines: impl Iterator<Item = (&'a str, &'a [u8])>,
     max_size: Option<u64>,
-) -> Option<Bytes> {
+    memory: Vec<u8>,
+) -> Option<Vec<u8>> {
     let mut size = 0u64;
     let counted = lines.inspect(|(name, value)| size += (name.len() + value.len() + Fields::LINE_OVERHEAD) as u64);
-    // The length goes in front of the section and is known after it, so room is left for the longest header.
-    let mut section = Vec::with_capacity(256);
+    // The length goes in front of the section and is known after it.
+    let mut section = memory;
+    section.reserve(USUAL);
     section.resize(HEADER_ROOM, 0);
     match table {
         None => qpack::encode(counted, &mut section),
@@ -100,12 +107,13 @@ pub(crate) fn headers_frame<'a>(
     }
     let length =
         VarInt::new((section.len() - HEADER_ROOM) as u64).expect("what is in memory is shorter than 2^62 bytes");
-    let start = HEADER_ROOM - frame::HEADERS.encoded_len() - length.encoded_len();
-    let mut header = Writer::new(section.get_mut(start..HEADER_ROOM).expect(ROOM_IS_LEFT));
-    header.varint(frame::HEADERS.value()).and_then(|()| header.varint(length.value())).expect(ROOM_IS_LEFT);
-    let mut bytes = Bytes::from(section);
-    bytes.advance(start);
-    Some(bytes)
+    let header_len = frame::HEADERS.encoded_len() + length.encoded_len();
+    if header_len > HEADER_ROOM {
+        section.splice(0..0, core::iter::repeat_n(0, header_len - HEADER_ROOM));
+    }
+    let mut header = Writer::new(section.get_mut(..header_len).expect(ROOM_IS_MADE));
+    header.varint(frame::HEADERS.value()).and_then(|()| header.varint(length.value())).expect(ROOM_IS_MADE);
+    Some(section)
 }
 
 #[cfg(test)]
@@ -116,13 +124,13 @@ mod tests {
     #[test]
     fn a_head_there_and_back() {
         let head = RequestHead::get("https://a.example/x").unwrap().with_field("x-own", [b'a'; 100]).unwrap();
-        let frame = headers_frame(None, head.lines(), None).unwrap();
+        let frame = headers_frame(None, head.lines(), None, Vec::new()).unwrap();
         assert_eq!((frame[0], frame[1] >> 6), (1, 1));
         assert_eq!(usize::from(frame[1] & 0x3f) << 8 | usize::from(frame[2]), frame.len() - 3);
         let (mut decoder, id) = (Decoder::new(), StreamId::from_varint(VarInt::ZERO));
-        assert_eq!(decode_request(&mut decoder, id, &frame[3..], 1000, false, None), Ok(head));
+        assert_eq!(decode_request(&mut decoder, id, &frame[3..], 1000, false, &mut None), Ok(head));
         let head = ResponseHead::new(Status::OK);
-        let frame = headers_frame(None, head.lines(), None).unwrap();
+        let frame = headers_frame(None, head.lines(), None, Vec::new()).unwrap();
         assert_eq!(*frame, [1, 3, 0, 0, 0xc0 | 25]);
         assert_eq!(decode_response(&mut decoder, id, &frame[2..], 1000), Ok(head));
     }
@@ -130,7 +138,7 @@ mod tests {
     #[test]
     fn the_peers_limit_is_kept() {
         let head = ResponseHead::new(Status::OK);
-        assert!(headers_frame(None, head.lines(), Some(42)).is_some());
-        assert!(headers_frame(None, head.lines(), Some(41)).is_none());
+        assert!(headers_frame(None, head.lines(), Some(42), Vec::new()).is_some());
+        assert!(headers_frame(None, head.lines(), Some(41), Vec::new()).is_none());
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::transport::{Transport, WriteError};
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use base::{Bytes, StreamId};
 
 /// What waits to be written on one stream. Only what the application or this crate made is in it, never the peer's data.
@@ -49,6 +50,22 @@ impl Outbox {
             }
         }
         self.waiting.extend(parts.into_iter().filter(|part| !part.is_empty()));
+        Ok(false)
+    }
+
+    /// The same, of bytes that nobody else refers to.
+    pub(crate) fn write_own(
+        &mut self,
+        transport: &mut impl Transport,
+        id: StreamId,
+        data: Vec<u8>,
+        ends: bool,
+    ) -> Result<bool, WriteError> {
+        let rest = if self.waiting.is_empty() { transport.write_own(id, data, ends)? } else { Bytes::from(data) };
+        if rest.is_empty() {
+            return Ok(ends);
+        }
+        self.waiting.push_back(rest);
         Ok(false)
     }
 

@@ -1,6 +1,7 @@
 //! The transport of HTTP/3 over a QUIC connection of ours: twelve calls, each one call of [`quic::Connection`] at most.
 
 use crate::transport::{Read, Transport, WriteError};
+use alloc::vec::Vec;
 use base::{Bytes, Direction, Instant, StreamId, VarInt};
 use http::exchange::DatagramError;
 use http::pace::Delivery;
@@ -59,6 +60,18 @@ impl Transport for OverQuic<'_> {
 
     fn write_last(&mut self, id: StreamId, parts: &mut [Bytes]) -> Result<(), WriteError> {
         self.connection.write_last(id, parts).map(drop).map_err(write_error)
+    }
+
+    fn write_own(&mut self, id: StreamId, data: Vec<u8>, ends: bool) -> Result<Bytes, WriteError> {
+        self.connection.write_own(id, data, ends).map_err(write_error)
+    }
+
+    fn memory(&mut self) -> Vec<u8> {
+        self.connection.memory()
+    }
+
+    fn give_back(&mut self, bytes: Bytes) {
+        self.connection.give_back(bytes);
     }
 
     fn finish(&mut self, id: StreamId) {

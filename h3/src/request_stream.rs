@@ -1,7 +1,9 @@
 //! One request stream (RFC 9114 section 4.1): its frames, and the progress of its two messages.
 
 use crate::datagram::Inbox;
-use crate::frame::{DATA_FRAME_HEADER, DATA_FRAME_STEP, DataHeaders, FrameHeader, FrameType, MAX_DATA_FRAME};
+use crate::frame::{
+    DATA, DATA_FRAME_HEADER, DATA_FRAME_STEP, DataHeaders, FrameHeader, FrameType, MAX_DATA_FRAME, push_header,
+};
 use crate::frame_reader::FrameHeaderReader;
 use crate::outbox::Outbox;
 use crate::priority::Said;
@@ -22,6 +24,8 @@ pub(crate) const MAX_REST: usize = 256 << 10;
 /// by the byte, frames are not as small. What the transport leaves waits here (as a reference, not a copy), so this is also
 /// how far a body runs ahead of the transport.
 const MIN_DATA_FRAME: usize = 4 * 1024;
+/// Content up to this size is copied behind the head, so that both are one piece: that costs less than to keep account of three.
+const MOST_JOINED: usize = 1024;
 
 /// Both directions of a request stream.
 #[derive(Debug)]
@@ -367,9 +371,9 @@ impl Send {
         &mut self,
         transport: &mut impl Transport,
         id: StreamId,
-        frame: Bytes,
+        frame: Vec<u8>,
     ) -> Result<(), WriteError> {
-        self.outbox.write(transport, id, [frame], false).map(drop)
+        self.outbox.write_own(transport, id, frame, false).map(drop)
     }
 
     /// A whole HEADERS frame, and the end of the message, whose head the frame is.
@@ -377,9 +381,9 @@ impl Send {
         &mut self,
         transport: &mut impl Transport,
         id: StreamId,
-        frame: Bytes,
+        frame: Vec<u8>,
     ) -> Result<(), WriteError> {
-        let has_ended = self.outbox.write(transport, id, [frame], true)?;
+        let has_ended = self.outbox.write_own(transport, id, frame, true)?;
         self.on_last(has_ended);
         Ok(())
     }
@@ -398,7 +402,7 @@ impl Send {
         &mut self,
         transport: &mut impl Transport,
         id: StreamId,
-        [frame, data]: [Bytes; 2],
+        (mut frame, data): (Vec<u8>, Bytes),
         headers: &mut DataHeaders,
         (message, ends): (Sending, bool),
     ) -> Result<(), WriteError> {
@@ -406,7 +410,14 @@ impl Send {
         if transport.is_traced() {
             transport.trace(id, &trace::data(true, data.len()));
         }
-        let has_ended = self.outbox.write(transport, id, [frame, headers.of(data.len()), data], ends)?;
+        let has_ended = if data.len() <= MOST_JOINED {
+            frame.reserve(DATA_FRAME_HEADER + data.len());
+            push_header(&mut frame, DATA, data.len());
+            frame.extend_from_slice(&data);
+            self.outbox.write_own(transport, id, frame, ends)?
+        } else {
+            self.outbox.write(transport, id, [Bytes::from(frame), headers.of(data.len()), data], ends)?
+        };
         self.message = message;
         if ends {
             self.on_last(has_ended);

@@ -6,6 +6,7 @@ use crate::message::dated;
 use crate::request_stream::Send;
 use crate::trace;
 use crate::transport::Transport;
+use alloc::vec::Vec;
 use base::{Bytes, Side, StreamId};
 use http::exchange::{SendError, Sending};
 use http::message_rules::check_response;
@@ -72,7 +73,7 @@ impl Connection {
             // Where it must not end yet, `finish` says why.
             is_last = ends && message.check_end().is_ok();
             let headers = &mut self.shared.data_headers;
-            stream.send.frame_and_body(transport, id, [frame, data], headers, (message, is_last))?;
+            stream.send.frame_and_body(transport, id, (frame, data), headers, (message, is_last))?;
         }
         self.shared.encoder.on_sent(id.value());
         self.wait_for_reader(transport.now());
@@ -109,7 +110,7 @@ impl Connection {
         id: StreamId,
         head: &ResponseHead,
         end: bool,
-    ) -> Result<(Bytes, Sending), SendError> {
+    ) -> Result<(Vec<u8>, Sending), SendError> {
         let stream = self.streams.get_mut(id).ok_or(SendError::Ended)?;
         stream.send.message.check_head()?;
         if self.shared.side == Side::Client || !stream.is_known {

@@ -1,6 +1,7 @@
 //! The twelve things HTTP/3 needs of QUIC, a place for its records, and what it makes use of where there is it.
 
 use crate::error_code;
+use alloc::vec::Vec;
 use base::{Bytes, Direction, Instant, StreamId, VarInt};
 use http::exchange::{DatagramError, SendError};
 use http::pace::Delivery;
@@ -46,6 +47,27 @@ pub trait Transport {
         }
         Ok(())
     }
+
+    /// As [`write`](Transport::write), of bytes that stay where they stand until they have arrived; what is left is given back. With `ends`
+    /// they are the last, as for [`write_last`](Transport::write_last).
+    fn write_own(&mut self, id: StreamId, data: Vec<u8>, ends: bool) -> Result<Bytes, WriteError> {
+        let mut parts = [Bytes::from(data)];
+        if ends {
+            self.write_last(id, &mut parts)?;
+        } else {
+            self.write(id, &mut parts[0])?;
+        }
+        let [rest] = parts;
+        Ok(rest)
+    }
+
+    /// Memory to make that in: empty, and perhaps used before.
+    fn memory(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// What was read is not needed any more: its memory may be used again.
+    fn give_back(&mut self, _bytes: Bytes) {}
 
     /// Nothing more will be written.
     fn finish(&mut self, id: StreamId);

@@ -20,6 +20,7 @@ pub(crate) mod send_memory;
 pub(crate) mod send_state;
 pub(crate) mod send_window;
 pub(crate) mod short_queue;
+pub(crate) mod spares;
 pub(crate) mod streams;
 
 pub use chunks::{Chunks, Lent};

@@ -1,17 +1,14 @@
 //! HTTP datagrams (RFC 9297 section 2): to the exchange that they belong to, or nowhere.
 
-use super::state::Connection;
+use super::state::{Connection, REST};
 use crate::datagram::{DatagramCounts, Header, decode, header_len};
 use crate::event::Event;
 use crate::transport::Transport;
 use crate::violation::Violation;
-use base::{Bytes, Duration, Instant, Side, StreamId};
+use base::{Bytes, Instant, Side, StreamId};
 use core::iter::Peekable;
 use http::exchange::{self, DatagramError, SendPhase, SentDatagrams};
 use quic::WhenFull;
-
-/// So long after datagrams have come exchanges are asked what they still need of the memory for them.
-const REST: Duration = Duration::from_millis(100);
 
 impl Connection {
     /// Sends a datagram that belongs to an exchange: once, in no order with its content, and perhaps in vain. Exchanges by
@@ -126,14 +123,15 @@ impl Connection {
         }
     }
 
-    /// Datagrams may have come to an end: what was held for them is given back.
-    pub(super) fn rest_datagrams(&mut self, now: Instant) {
-        if self.datagrams_rest.take_if(|at| *at <= now).is_none() {
+    /// Datagrams and requests may have come to an end: what was held for them is given back.
+    pub(super) fn on_rest(&mut self, now: Instant) {
+        if self.rest.take_if(|at| *at <= now).is_none() {
             return;
         }
         let inboxes = self.streams.iter_mut().filter_map(|(_, stream)| stream.datagrams.as_mut());
-        if inboxes.fold(false, |is_in_use, inbox| inbox.rest() | is_in_use) {
-            self.datagrams_rest = Some(now + REST);
+        let is_in_use = inboxes.fold(false, |is_in_use, inbox| inbox.rest() | is_in_use);
+        if !self.release_spare() || is_in_use {
+            self.rest = Some(now + REST);
         }
     }
 
@@ -158,7 +156,7 @@ impl Connection {
                 self.shared.tell(id, exchange::Event::Datagram);
             }
             if inbox.holds_much() {
-                self.datagrams_rest.get_or_insert(now + REST);
+                self.rest.get_or_insert(now + REST);
             }
             return Ok(());
         }

@@ -10,10 +10,8 @@ use crate::error_code;
 use crate::event::Event;
 use crate::exchange::{Progress, advance};
 use crate::frame_reader::VarIntReader;
-use crate::request_stream::RequestStream;
 use crate::transport::Transport;
 use crate::violation::Violation;
-use alloc::boxed::Box;
 use base::{Direction, Side, StreamId, VarInt};
 use http::exchange::{self, SendPhase};
 
@@ -68,7 +66,8 @@ impl Connection {
         if let Some(end) = self.shared.config.times.end_of_head(now) {
             self.shared.watch.at(end);
         }
-        self.streams.insert(id, Box::new(RequestStream::new(now)));
+        let stream = self.new_stream(now);
+        self.streams.insert(id, stream);
     }
 
     /// Something can be read on a stream: bytes, its end, or a reset.

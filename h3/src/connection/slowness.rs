@@ -14,7 +14,7 @@ use http::pace::{LeastRate, Pace};
 impl Connection {
     /// When [`on_timeout`](Connection::on_timeout) is to be called; `None` if nothing is waited for.
     pub fn deadline(&self) -> Option<Instant> {
-        let both = [self.shared.watch.next(), self.datagrams_rest];
+        let both = [self.shared.watch.next(), self.rest];
         both.into_iter().flatten().min().filter(|_| !self.is_closed)
     }
 
@@ -29,7 +29,7 @@ impl Connection {
     /// Gives up what has become too slow.
     pub fn on_timeout(&mut self, transport: &mut impl Transport) {
         let now = transport.now();
-        self.rest_datagrams(now);
+        self.on_rest(now);
         if self.is_closed || self.shared.watch.next().is_none_or(|next| next > now) {
             return;
         }

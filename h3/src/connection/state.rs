@@ -15,7 +15,11 @@ use crate::violation::Violation;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use base::{Instant, Side, StreamId, StreamMap, VarInt};
+use base::{Duration, Instant, Side, Spare, StreamId, StreamMap, VarInt};
+
+/// So long after datagrams have come exchanges are asked what they still need of the memory for them, and the places of requests that are
+/// over are kept for others.
+pub(super) const REST: Duration = Duration::from_millis(100);
 
 /// One end of an HTTP/3 connection.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub struct Connection {
     pub(crate) shared: Shared,
     /// Request streams that have not ended in both directions.
     pub(crate) streams: StreamMap<Box<RequestStream>>,
+    /// Places of those that are gone.
+    pub(crate) spare: Spare<Box<RequestStream>>,
     /// The peer's unidirectional streams, as far as we read them. QUIC limits how many there can be.
     pub(super) incoming: BTreeMap<StreamId, Incoming>,
     pub(super) seen: Seen,
@@ -45,8 +51,8 @@ pub struct Connection {
     pub(crate) is_early: bool,
     /// On a client that has sent early data which the server has taken: what it relied on, until the settings come.
     pub(super) relied_on: Option<PeerSettings>,
-    /// When exchanges are asked what they need of the memory for datagrams.
-    pub(super) datagrams_rest: Option<Instant>,
+    /// When what is kept for later is given back: places of streams, and what exchanges do not need of the memory for datagrams.
+    pub(super) rest: Option<Instant>,
 }
 
 impl Connection {
@@ -66,6 +72,7 @@ impl Connection {
             is_closed: false,
             shared: Shared::new(side, config),
             streams: StreamMap::new(),
+            spare: Spare::new(),
             incoming: BTreeMap::new(),
             seen: Seen::default(),
             data_streams: DataStreams::default(),
@@ -77,7 +84,7 @@ impl Connection {
             has_settings: false,
             is_early: false,
             relied_on: None,
-            datagrams_rest: None,
+            rest: None,
         }
     }
 
@@ -186,7 +193,35 @@ impl Connection {
         if let Some(mut stream) = self.streams.remove(id) {
             self.data_streams.take_stop(id);
             self.shared.on_gone(&mut stream, id);
+            self.keep_spare(stream);
         }
+    }
+
+    /// A place for one more stream, where one stood that is gone if there is such a place.
+    pub(crate) fn new_stream(&mut self, opened: Instant) -> Box<RequestStream> {
+        match self.spare.take() {
+            Some(mut place) => {
+                place.opened = opened;
+                place
+            }
+            None => Box::new(RequestStream::new(opened)),
+        }
+    }
+
+    /// A few places are kept until there has been no request for a while, and nothing of what stood there.
+    fn keep_spare(&mut self, mut place: Box<RequestStream>) {
+        *place = RequestStream::new(place.opened);
+        self.rest.get_or_insert(place.opened + REST);
+        self.spare.keep(place, usize::MAX);
+    }
+
+    /// Nothing is kept for requests that have not come. False if there are some under way, so that it is to be asked again.
+    pub(super) fn release_spare(&mut self) -> bool {
+        let is_unused = self.streams.is_empty();
+        if is_unused {
+            self.spare.release();
+        }
+        is_unused || self.spare.is_empty()
     }
 
     /// Drops what the application was not yet told about a stream that it gave up or that failed.

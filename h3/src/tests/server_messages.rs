@@ -3,7 +3,7 @@
 use super::script::*;
 use crate::{Body, Config, Connection, Event, Limits, SendError, Violation};
 use alloc::vec::Vec;
-use base::Bytes;
+use base::{Bytes, Duration};
 use http::exchange::{self, Reason};
 use http::{Fields, Malformed, Method, ResponseHead, Status};
 use qpack::DecompressionError;
@@ -805,4 +805,38 @@ fn no_event_after_the_end_in_any_order() {
         let events = script.events();
         assert!(events.iter().filter(|event| matches!(event, Event::Closed { .. })).count() <= 1);
     });
+}
+
+/// Places of requests that are over are used for the next ones, and none is kept once no request has come for a while.
+#[test]
+fn places_of_requests_are_used_again_for_a_while() {
+    let mut script = Script::server();
+    let places = |script: &Script| script.connection.spare.len();
+    for round in 0..5 {
+        for number in 0..20 {
+            let stream = 80 * round + 4 * number;
+            script.feed(stream, &headers(&GET));
+            script.end(stream);
+        }
+        assert_eq!(places(&script), 0);
+        for number in 0..20 {
+            let stream = 80 * round + 4 * number;
+            let sent = script.connection.send_response(
+                &mut script.transport,
+                id(stream),
+                &ResponseHead::new(Status::NO_CONTENT),
+                true,
+            );
+            assert_eq!(sent, Ok(()));
+        }
+        assert_eq!((places(&script), script.connection.streams.len()), (16, 0));
+    }
+    script.feed(400, &headers(&GET));
+    script.wait(Duration::from_secs(1));
+    assert_eq!(places(&script), 15, "requests are under way");
+    script.end(400);
+    let head = ResponseHead::new(Status::NO_CONTENT);
+    script.connection.send_response(&mut script.transport, id(400), &head, true).unwrap();
+    script.wait(Duration::from_secs(1));
+    assert_eq!(places(&script), 0);
 }

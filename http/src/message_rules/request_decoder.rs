@@ -43,6 +43,11 @@ impl RequestDecoder {
         self
     }
 
+    /// The authority that was named last, for another decoder.
+    pub fn into_known(self) -> Option<Authority> {
+        self.known
+    }
+
     /// The next line.
     pub fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), Malformed> {
         if rules::is_pseudo(name) {

@@ -110,6 +110,31 @@ impl Connection {
         Ok(len)
     }
 
+    /// Takes as much of `data` as the send buffer takes, where it stands, and gives back the rest. With `ends`, and if all of it was taken,
+    /// the sending side has ended, as with [`finish`](Connection::finish). [`memory`](Connection::memory) is good to make `data` in.
+    ///
+    /// # Errors
+    /// As for [`write`](Connection::write): nothing was taken.
+    pub fn write_own(&mut self, id: StreamId, data: Vec<u8>, ends: bool) -> Result<Bytes, WriteError> {
+        let wanted = data.len();
+        let rest = self.streams.write_own(id, data, ends)?;
+        self.trace_moved(id, wanted - rest.len(), false);
+        if ends && rest.is_empty() {
+            self.trace_call(Record::StreamEnded { id, received: false, code: None });
+        }
+        Ok(rest)
+    }
+
+    /// Memory for what is [written](Connection::write_own): empty, and mostly used before.
+    pub fn memory(&mut self) -> Vec<u8> {
+        self.streams.memory()
+    }
+
+    /// What was read is not needed any more: if nobody else refers to its memory, that is used again.
+    pub fn give_back(&mut self, bytes: Bytes) {
+        self.streams.give_back(bytes);
+    }
+
     /// Copies as much of `data` as the send buffer takes; gives how much that was.
     pub fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
         let len = self.streams.write_slice(id, data)?;

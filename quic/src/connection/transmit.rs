@@ -30,7 +30,7 @@ const HAS_SPACE: &str = "a packet that was begun has its space";
 impl Connection {
     /// Writes the next datagrams, all of one size, to the front of `buffer`.
     pub fn transmit(&mut self, turn: &mut Turn<'_>, buffer: &mut [u8]) -> Option<Transmit> {
-        self.streams.give_chunks(&mut turn.scratch.chunks);
+        self.streams.begin_turn(&mut turn.scratch.chunks);
         if let Some(datagrams) = &mut self.datagrams {
             datagrams.give_chunks(&mut turn.scratch.chunks);
         }

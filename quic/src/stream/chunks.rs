@@ -6,6 +6,7 @@
 //! the application are remembered, and those without another reference are written again. One pool serves all connections of an
 //! endpoint.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use base::{Buffer, Bytes};
@@ -25,6 +26,13 @@ const MAX_SMALL: usize = 4;
 /// what it drops kept by the pool.
 const MAX_IN_USE: usize = 3;
 
+/// The most of a tiny chunk: heads of requests. They are kept where they were given back.
+const TINY: usize = 256;
+/// Tiny ones: 8 KiB at the most, as many as come with one turn of a driver.
+const MAX_TINY: usize = 32;
+/// What one connection may have given back before they are gathered: it leaves room for chunks that are lent.
+const MAX_GIVEN_BACK: usize = 12;
+
 /// The pool.
 #[derive(Debug, Default)]
 pub struct Chunks {
@@ -32,15 +40,20 @@ pub struct Chunks {
     lent: Vec<Bytes>,
     // The oldest first, which is read and dropped first.
     small: VecDeque<Bytes>,
+    tiny: Vec<Bytes>,
 }
 
-/// Chunks of one connection that its application was handed since they were gathered last.
+/// Chunks of one connection that its application was handed since they were gathered last. A word, where it is handed none.
 #[derive(Debug, Default)]
-pub struct Lent(Vec<Bytes>);
+#[allow(clippy::box_collection)] // for that
+pub struct Lent(Option<Box<Vec<Bytes>>>);
 
 impl Chunks {
     /// Memory for at least `capacity` bytes, and for no more than twice as many.
     pub fn take(&mut self, capacity: usize) -> Buffer {
+        if capacity <= TINY {
+            return self.take_tiny(capacity);
+        }
         if is_small(capacity) {
             return self.take_small(capacity);
         }
@@ -50,6 +63,14 @@ impl Chunks {
         let unused = self.lent.iter().rposition(Bytes::is_unique);
         let reclaimed = unused.and_then(|index| self.lent.swap_remove(index).reclaim().ok());
         reclaimed.unwrap_or_else(|| Buffer::with_capacity(CHUNK))
+    }
+
+    /// What comes in a row is mostly of one size; one that is too short, or much too long, is not kept.
+    fn take_tiny(&mut self, capacity: usize) -> Buffer {
+        match self.tiny.pop().map(Bytes::reclaim) {
+            Some(Ok(buffer)) if (capacity..=2 * capacity).contains(&buffer.capacity()) => buffer,
+            _ => Buffer::with_capacity(capacity),
+        }
     }
 
     /// One look: where the oldest is still being read, most are, and a search would take longer than an allocation. It is forgotten
@@ -65,10 +86,11 @@ impl Chunks {
 
     /// Remembers what was lent, which then remembers nothing.
     pub fn gather(&mut self, lent: &mut Lent) {
-        for bytes in lent.0.drain(..) {
+        for bytes in lent.0.iter_mut().flat_map(|lent| lent.drain(..)) {
             match bytes.capacity_of_last_part() {
                 Some(CHUNK) if self.lent.len() < MAX_LENT => self.lent.push(bytes),
                 Some(size) if is_small(size) && self.small.len() < MAX_SMALL => self.small.push_back(bytes),
+                Some(size) if size <= TINY && self.tiny.len() < MAX_TINY => self.tiny.push(bytes),
                 _ => {}
             }
         }
@@ -84,14 +106,25 @@ impl Lent {
     /// two views of one chunk here would each keep the other from ever being the only one.
     pub fn lend(&mut self, bytes: &Bytes) {
         let is_kept = bytes.capacity_of_last_part().is_some_and(|size| size == CHUNK || is_small(size));
-        if is_kept && self.0.len() < MAX_LENT + MAX_SMALL {
-            self.0.push(bytes.clone());
+        if is_kept && self.len() < MAX_LENT + MAX_SMALL {
+            self.0.get_or_insert_default().push(bytes.clone());
+        }
+    }
+
+    /// Nobody needs `bytes` any more, which were handed out whole. Only tiny ones are kept: others were remembered when they were lent.
+    pub(crate) fn give_back(&mut self, bytes: Bytes) {
+        if self.len() < MAX_GIVEN_BACK && bytes.capacity_of_last_part().is_some_and(|size| size <= TINY) {
+            self.0.get_or_insert_default().push(bytes);
         }
     }
 
     /// Gives back what it has grown to.
     pub(crate) fn release_memory(&mut self) {
-        self.0.shrink_to_fit();
+        self.0.take_if(|lent| lent.is_empty());
+    }
+
+    fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |lent| lent.len())
     }
 }
 
@@ -173,7 +206,7 @@ mod tests {
         assert!(!core::ptr::eq(filled(pool.take(CHUNK)).as_slice().as_ptr(), place), "it is being read");
         drop(bytes);
         assert!(core::ptr::eq(filled(pool.take(CHUNK)).as_slice().as_ptr(), place));
-        assert!(pool.lent.is_empty() && connection.0.is_empty());
+        assert!(pool.lent.is_empty() && connection.len() == 0);
     }
 
     /// Frames of HTTP/3 end anywhere in a chunk, so it is mostly read in parts.
@@ -196,6 +229,37 @@ mod tests {
         }
     }
 
+    /// The head of a request is read, and its memory is that of the next one.
+    #[test]
+    fn tiny_memory_that_is_given_back_is_used_again() {
+        let (mut pool, mut connection) = (Chunks::default(), Lent::default());
+        let filled = |mut buffer: Buffer| {
+            buffer.extend_from_slice(b"head");
+            buffer.freeze()
+        };
+        let (first, second) = (filled(pool.take(40)), filled(pool.take(40)));
+        let (place, other) = (first.as_slice().as_ptr(), second.clone());
+        connection.give_back(first);
+        connection.give_back(second);
+        pool.gather(&mut connection);
+        assert!(
+            !core::ptr::eq(filled(pool.take(40)).as_slice().as_ptr(), other.as_slice().as_ptr()),
+            "it is being read"
+        );
+        let again = filled(pool.take(30));
+        assert!(core::ptr::eq(again.as_slice().as_ptr(), place));
+        connection.give_back(again);
+        pool.gather(&mut connection);
+        assert_eq!((pool.take(19).capacity(), pool.tiny.len()), (19, 0), "it is more than twice as long");
+        for _ in 0..10 {
+            (0..100).for_each(|_| connection.give_back(filled(Buffer::with_capacity(TINY))));
+            connection.give_back(filled(Buffer::with_capacity(TINY + 1)));
+            assert_eq!(connection.len(), MAX_GIVEN_BACK);
+            pool.gather(&mut connection);
+        }
+        assert_eq!(pool.tiny.len(), MAX_TINY);
+    }
+
     /// Pieces that came out of order are handed out in memory of any size.
     #[test]
     fn only_memory_of_a_chunk_is_kept() {
@@ -205,7 +269,7 @@ mod tests {
             buffer.extend_from_slice(&alloc::vec![7; capacity]);
             connection.lend(&buffer.freeze());
         }
-        assert!(connection.0.is_empty());
+        assert!(connection.len() == 0);
     }
 
     #[test]
@@ -215,10 +279,10 @@ mod tests {
             let mut buffer = Buffer::with_capacity(capacity);
             buffer.extend_from_slice(&[7; CHUNK][..capacity]);
             connection.lend(&buffer.freeze());
-            assert!(connection.0.is_empty(), "{capacity}");
+            assert!(connection.len() == 0, "{capacity}");
         }
         connection.lend(&filled(Buffer::with_capacity(CHUNK)));
-        assert_eq!(connection.0.len(), 1);
+        assert_eq!(connection.len(), 1);
     }
 
     #[test]
@@ -232,11 +296,11 @@ mod tests {
             for _ in 0..MAX_SMALL + 30 {
                 connection.lend(&filled_small(Buffer::with_capacity(SMALL)));
             }
-            assert_eq!(connection.0.len(), MAX_LENT + MAX_SMALL);
+            assert_eq!(connection.len(), MAX_LENT + MAX_SMALL);
             pool.gather(&mut connection);
-            assert_eq!((pool.lent.len(), connection.0.len()), (MAX_LENT, 0));
+            assert_eq!((pool.lent.len(), connection.len()), (MAX_LENT, 0));
             connection.release_memory();
-            assert_eq!(connection.0.capacity(), 0);
+            assert!(connection.0.is_none());
         }
         for _ in 0..3 {
             (0..MAX_SMALL).for_each(|_| connection.lend(&filled_small(Buffer::with_capacity(SMALL))));

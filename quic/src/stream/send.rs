@@ -9,6 +9,7 @@ use crate::delivery::{Latest, Once};
 use crate::packet::{OutgoingPacket, SentFrame};
 use crate::wire::frame::{Frame, encode_stream_header, stream_header_len};
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use base::{Full, StreamId, VarInt};
 use core::ops::Range;
 
@@ -79,6 +80,11 @@ impl SendHalf {
     /// The buffer, for those who write.
     pub(crate) const fn buffer(&mut self) -> &mut SendBuffer {
         &mut self.buffer
+    }
+
+    /// Memory that bytes stood in which have arrived, of a stream that has ended.
+    pub(crate) fn take_memory(&mut self) -> Vec<u8> {
+        self.buffer.take_memory()
     }
 
     /// Bytes held until they are acknowledged.
@@ -285,7 +291,9 @@ impl SendHalf {
         // RFC 9000 section 4.5-2: the end is the end of all that was written, and nothing is written after it.
         let fin = self.fin.is_requested() && range.end == self.buffer.end();
         let writer = packet.writer();
-        writer.reserve(shape.padding)?.fill(0);
+        if shape.padding > 0 {
+            writer.reserve(shape.padding)?.fill(0);
+        }
         encode_stream_header(writer, id, range.start, shape.len, fin, shape.with_length)?;
         self.buffer.copy(range.start, writer.reserve(shape.len)?);
         packet.record(SentFrame::Stream { id, offset: range.start, len: shape.len as u32, fin });
@@ -317,6 +325,9 @@ impl SendHalf {
         let all = self.fin.is_delivered() && self.buffer.is_acked();
         if all {
             self.step(SendStep::AllAcked);
+        } else if self.buffer.is_acked() && !self.is_ended() {
+            // What is sent next may be long in coming.
+            self.buffer.take_memory();
         }
         self.look_for_end_of_reset_at();
         (freed, all)

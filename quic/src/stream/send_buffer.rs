@@ -117,6 +117,24 @@ impl SendBuffer {
         self.end += bytes.len() as u64;
     }
 
+    /// Appends the first `count` bytes of `data`, in its memory, and gives back the others.
+    pub(crate) fn push_own(&mut self, mut data: Vec<u8>, count: usize) -> Bytes {
+        if count == 0 {
+            return Bytes::from(data);
+        }
+        let rest = if count < data.len() { Bytes::from(data.split_off(count)) } else { Bytes::new() };
+        self.seal();
+        self.end += data.len() as u64;
+        self.open = data;
+        rest
+    }
+
+    /// The memory of the open chunk, of which all has arrived.
+    pub(crate) fn take_memory(&mut self) -> Vec<u8> {
+        debug_assert!(self.open.is_empty(), "what has not arrived is held");
+        core::mem::take(&mut self.open)
+    }
+
     /// The next bytes to send: the first that were lost, else new ones, at most `new` of those.
     pub(crate) fn next_range(&self, new: u64) -> Option<Range<u64>> {
         if let Some(lost) = self.lost.iter().next() {

@@ -43,15 +43,22 @@ impl SendMemory {
 
     /// The part of a connection that holds nothing yet.
     pub const fn share(self) -> SendShare {
-        SendShare { memory: self, held: 0 }
+        SendShare { memory: self, held: 0, told: 0 }
     }
 }
 
+/// By how much what a connection holds may differ from what the others know of it. 16 KiB: half of what it may hold whatever they do.
+const UNTOLD: u64 = GUARANTEED / 2;
+
 /// The part of one connection, which need not be one of QUIC. What it holds is given back when it is dropped.
+///
+/// The number that all share is changed once for many requests: each time is a locked operation.
 #[derive(Debug)]
 pub struct SendShare {
     memory: SendMemory,
     held: u64,
+    /// What is counted of that in the memory.
+    told: u64,
 }
 
 impl SendShare {
@@ -62,36 +69,52 @@ impl SendShare {
 
     /// How many it may hold.
     pub fn most(&self) -> u64 {
-        let without_it = self.memory.budget.saturating_sub(self.memory.held()) + self.held;
+        let others = self.memory.held().saturating_sub(self.told);
+        let without_it = self.memory.budget.saturating_sub(others);
         GUARANTEED.max(without_it.div_ceil(2))
     }
 
     /// It holds so many bytes now.
     pub fn set(&mut self, held: u64) {
-        match held.cmp(&self.held) {
-            core::cmp::Ordering::Less => self.give_back(self.held - held),
-            // All connections share the number, so it is left alone where it does not change.
-            core::cmp::Ordering::Equal => {}
-            core::cmp::Ordering::Greater => self.take(held - self.held),
-        }
+        self.held = held;
+        self.tell();
     }
 
     /// It holds `count` more.
     pub(crate) fn take(&mut self, count: u64) {
         self.held += count;
-        self.memory.held.fetch_add(count as usize, Ordering::Relaxed);
+        if self.held.saturating_sub(self.told) >= UNTOLD {
+            self.tell();
+        }
     }
 
     /// It holds `count` less.
     pub(crate) fn give_back(&mut self, count: u64) {
         self.held = self.held.checked_sub(count).expect("no more is given back than is held");
-        self.memory.held.fetch_sub(count as usize, Ordering::Relaxed);
+        if self.told.saturating_sub(self.held) >= UNTOLD {
+            self.tell();
+        }
+    }
+
+    /// The others know what it holds.
+    pub(crate) fn tell(&mut self) {
+        // The number is left alone where it does not change.
+        match self.held.cmp(&self.told) {
+            core::cmp::Ordering::Less => {
+                self.memory.held.fetch_sub((self.told - self.held) as usize, Ordering::Relaxed);
+            }
+            core::cmp::Ordering::Equal => {}
+            core::cmp::Ordering::Greater => {
+                self.memory.held.fetch_add((self.held - self.told) as usize, Ordering::Relaxed);
+            }
+        }
+        self.told = self.held;
     }
 }
 
 impl Drop for SendShare {
     fn drop(&mut self) {
-        self.give_back(self.held);
+        self.set(0);
     }
 }
 
@@ -117,6 +140,28 @@ mod tests {
         assert!(shares.iter().all(|share| share.held() >= GUARANTEED));
         assert!(memory.held() <= (64 + 1000) * GUARANTEED, "the budget, and what is guaranteed to each");
         drop(shares);
+        assert_eq!(memory.held(), 0);
+    }
+
+    /// A little is told when it is asked for, much at once.
+    #[test]
+    fn the_others_learn_of_what_is_held() {
+        let memory = SendMemory::new(64 * GUARANTEED);
+        let mut share = memory.clone().share();
+        let before = share.most();
+        share.take(UNTOLD - 1);
+        assert_eq!((memory.held(), share.held(), share.most()), (0, UNTOLD - 1, before));
+        share.tell();
+        assert_eq!((memory.held(), share.most()), (UNTOLD - 1, before));
+        share.take(UNTOLD);
+        assert_eq!((memory.held(), share.most()), (2 * UNTOLD - 1, before));
+        share.give_back(UNTOLD - 1);
+        assert_eq!(memory.held(), 2 * UNTOLD - 1);
+        share.give_back(UNTOLD);
+        assert_eq!(memory.held(), 0);
+        share.take(1);
+        share.tell();
+        drop(share);
         assert_eq!(memory.held(), 0);
     }
 

@@ -54,6 +54,11 @@ impl SendWindow {
         self.share.held()
     }
 
+    /// The connections that share the memory know what is held of it.
+    pub(crate) fn tell(&mut self) {
+        self.share.tell();
+    }
+
     /// What may be in flight has changed.
     pub(crate) const fn follow(&mut self, congestion_window: u64) {
         self.congestion_window = congestion_window;

@@ -17,6 +17,7 @@ use super::send::{SendHalf, WriteError};
 use super::send_buffer::SendBuffer;
 use super::send_memory::SendMemory;
 use super::send_window::{Abandoned, Load, SendWindow};
+use super::spares::Spares;
 use crate::config::Config;
 use crate::credit::{ReceiveCredit, SendCredit};
 use crate::packet::{OutgoingPacket, SentFrame};
@@ -62,8 +63,9 @@ pub(crate) struct Streams {
     tally: Tally,
     // The application asked to be told when nothing of what it wrote is left to be acknowledged.
     wants_flushed: bool,
-    // Chunks the application was handed since `give_chunks`.
+    // Chunks the application was handed since the turn before.
     lent: Lent,
+    spare: Spares,
     now: Instant,
     round_trip: Duration,
 }
@@ -95,6 +97,7 @@ impl Streams {
             tally: Tally::default(),
             wants_flushed: false,
             lent: Lent::default(),
+            spare: Spares::default(),
             now: Instant::ZERO,
             round_trip: Duration::ZERO,
             config,
@@ -124,6 +127,7 @@ impl Streams {
         self.events.release_memory();
         self.waiting.shrink_to_fit();
         self.lent.release_memory();
+        self.spare.release();
         // An empty map keeps its table.
         if self.map.is_empty() {
             self.map.clear();
@@ -148,7 +152,8 @@ impl Streams {
             return Err(Violation::StreamNotSendable);
         }
         self.admit(frame.id)?;
-        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, frame.id) else {
+        let Some(stream) = touch(&mut self.map, &mut self.spare, self.side, &self.config, &self.peer_limits, frame.id)
+        else {
             return Ok(());
         };
         let receive = stream.receive.as_mut().expect(RECEIVES);
@@ -196,7 +201,9 @@ impl Streams {
             return Err(Violation::StreamNotSendable);
         }
         self.admit(id)?;
-        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
+        let Some(stream) = touch(&mut self.map, &mut self.spare, self.side, &self.config, &self.peer_limits, id) else {
+            return Ok(());
+        };
         let receive = stream.receive.as_mut().expect(RECEIVES);
         let before = receive.segments();
         let mut account = Account {
@@ -218,7 +225,9 @@ impl Streams {
     /// A STOP_SENDING frame (section 19.5).
     pub(crate) fn on_stop_sending(&mut self, id: StreamId, error_code: VarInt) -> Result<(), Violation> {
         self.admit_sending(id)?;
-        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
+        let Some(stream) = touch(&mut self.map, &mut self.spare, self.side, &self.config, &self.peer_limits, id) else {
+            return Ok(());
+        };
         let send = stream.send.as_mut().expect(SENDS);
         if let Some(abandoned) = send.on_stop_sending(error_code) {
             give_up(&mut self.window, &mut self.schedule, stream.priority, abandoned);
@@ -242,7 +251,9 @@ impl Streams {
     /// A MAX_STREAM_DATA frame (section 19.10).
     pub(crate) fn on_max_stream_data(&mut self, id: StreamId, maximum: u64) -> Result<(), Violation> {
         self.admit_sending(id)?;
-        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return Ok(()) };
+        let Some(stream) = touch(&mut self.map, &mut self.spare, self.side, &self.config, &self.peer_limits, id) else {
+            return Ok(());
+        };
         stream.send.as_mut().expect(SENDS).on_limit(maximum);
         self.wake(id);
         self.settle(id);
@@ -274,7 +285,8 @@ impl Streams {
         }
         let ids: Vec<StreamId> = self.map.iter().map(|(id, _)| id).collect();
         for id in ids {
-            let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).expect(ALIVE);
+            let stream =
+                touch(&mut self.map, &mut self.spare, self.side, &self.config, &self.peer_limits, id).expect(ALIVE);
             stream.is_too_many = true;
             if let Some(send) = &mut stream.send {
                 let before = send.load().unsent;
@@ -556,7 +568,11 @@ impl Streams {
     /// Takes what fits from the front of `data`, by reference. How many bytes. If that was not all,
     /// [`Writable`](StreamEvent::Writable) follows.
     pub(crate) fn write(&mut self, id: StreamId, data: &mut Bytes) -> Result<usize, WriteError> {
-        self.take(id, data.len(), false, |buffer, count| buffer.push(data.split_to(count)))
+        self.take(id, data.len(), false, |buffer, count| {
+            if count > 0 {
+                buffer.push(data.split_to(count));
+            }
+        })
     }
 
     /// As [`write`](Streams::write), of several pieces that follow each other, with one look at the stream.
@@ -584,6 +600,20 @@ impl Streams {
         })
     }
 
+    /// Takes what fits from the front of `data`, which stays where it stands until it has arrived; what does not fit is given back. With
+    /// `ends`, and if all of it was taken, the stream is [finished](Streams::finish).
+    pub(crate) fn write_own(&mut self, id: StreamId, data: Vec<u8>, ends: bool) -> Result<Bytes, WriteError> {
+        let mut rest = Bytes::new();
+        let (wanted, left) = (data.len(), &mut rest);
+        self.take(id, wanted, ends, |buffer, count| *left = buffer.push_own(data, count))?;
+        Ok(rest)
+    }
+
+    /// Memory to make what is [written](Streams::write_own) in: empty, and mostly used before.
+    pub(crate) fn memory(&mut self) -> Vec<u8> {
+        self.spare.memory()
+    }
+
     /// As [`write`](Streams::write), but copies. Small writes share memory and frames.
     pub(crate) fn write_slice(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
         self.take(id, data.len(), false, |buffer, count| buffer.push_slice(data.split_at(count).0))
@@ -592,7 +622,8 @@ impl Streams {
     /// How many of `wanted` bytes are taken now. If that is none, there is too little room to be worth the trouble, and
     /// [`Writable`](StreamEvent::Writable) follows once there is more.
     pub(crate) fn room(&mut self, id: StreamId, wanted: usize) -> Result<usize, WriteError> {
-        let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
+        let stream = touch(&mut self.map, &mut self.spare, self.side, &self.config, &self.peer_limits, id)
+            .ok_or(WriteError::Unknown)?;
         let send = stream.send.as_ref().ok_or(WriteError::Unknown)?;
         send.check_writable()?;
         let load = load(&self.schedule, stream.priority, send);
@@ -611,7 +642,8 @@ impl Streams {
 
     /// Nothing more will be written; [`Finished`](StreamEvent::Finished) follows when all has arrived.
     pub(crate) fn finish(&mut self, id: StreamId) -> Result<(), WriteError> {
-        let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
+        let stream = touch(&mut self.map, &mut self.spare, self.side, &self.config, &self.peer_limits, id)
+            .ok_or(WriteError::Unknown)?;
         stream.send.as_mut().ok_or(WriteError::Unknown)?.finish()?;
         stream.waiting = false;
         if follow(&mut self.schedule, &mut self.send_credit, &mut self.tally, stream, id) {
@@ -623,7 +655,9 @@ impl Streams {
     /// Abandons what was written and did not arrive. Nothing happens if there is no such stream or it has ended.
     /// RFC 9000 section 11.2-1.
     pub(crate) fn reset(&mut self, id: StreamId, error_code: VarInt) {
-        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
+        let Some(stream) = touch(&mut self.map, &mut self.spare, self.side, &self.config, &self.peer_limits, id) else {
+            return;
+        };
         let Some(send) = &mut stream.send else { return };
         if let Some(abandoned) = send.reset(error_code) {
             give_up(&mut self.window, &mut self.schedule, stream.priority, abandoned);
@@ -645,7 +679,8 @@ impl Streams {
     }
 
     fn take_out(&mut self, id: StreamId, max: usize, takes_end: bool) -> Result<(Read, bool), ReadError> {
-        let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(ReadError::Unknown)?;
+        let stream = touch(&mut self.map, &mut self.spare, self.side, &self.config, &self.peer_limits, id)
+            .ok_or(ReadError::Unknown)?;
         let receive = stream.receive.as_mut().ok_or(ReadError::Unknown)?;
         let mut account = Account {
             connection: &mut self.receive_credit,
@@ -671,15 +706,24 @@ impl Streams {
         result.map(|read| (read, is_end))
     }
 
-    /// Has `memory` remember the chunks that the application was handed.
-    pub(crate) fn give_chunks(&mut self, memory: &mut Chunks) {
+    /// What was read is not needed any more.
+    pub(crate) fn give_back(&mut self, bytes: Bytes) {
+        self.lent.give_back(bytes);
+    }
+
+    /// A turn begins: has `memory` remember the chunks that the application was handed, and the other connections learn what is held
+    /// to send.
+    pub(crate) fn begin_turn(&mut self, memory: &mut Chunks) {
         memory.gather(&mut self.lent);
+        self.window.tell();
     }
 
     /// The application wants nothing more of the stream: what is held is dropped, and the peer is asked to stop.
     /// Nothing happens if there is no such stream.
     pub(crate) fn stop_sending(&mut self, id: StreamId, error_code: VarInt) {
-        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
+        let Some(stream) = touch(&mut self.map, &mut self.spare, self.side, &self.config, &self.peer_limits, id) else {
+            return;
+        };
         let Some(receive) = &mut stream.receive else { return };
         self.segments -= receive.segments();
         let mut account = Account {
@@ -697,7 +741,9 @@ impl Streams {
     /// The peer is asked to stop; what it sends all the same is told and read as before, and earns it no credit on the stream.
     /// Nothing happens if there is no such stream, or if the peer has sent all of it.
     pub(crate) fn ask_to_stop(&mut self, id: StreamId, error_code: VarInt) {
-        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
+        let Some(stream) = touch(&mut self.map, &mut self.spare, self.side, &self.config, &self.peer_limits, id) else {
+            return;
+        };
         let Some(receive) = &mut stream.receive else { return };
         receive.ask_to_stop(error_code);
         self.settle(id);
@@ -706,7 +752,7 @@ impl Streams {
     /// Has `word` told with each further event of the stream, so that the layer above finds what it keeps for it without
     /// a look-up. Until then it is 0. Nothing happens if there is no such stream.
     pub(crate) fn set_word(&mut self, id: StreamId, word: u32) {
-        if let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) {
+        if let Some(stream) = touch(&mut self.map, &mut self.spare, self.side, &self.config, &self.peer_limits, id) {
             stream.word = word;
         }
     }
@@ -849,7 +895,8 @@ impl Streams {
         ends: bool,
         push: impl FnOnce(&mut SendBuffer, usize),
     ) -> Result<usize, WriteError> {
-        let stream = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id).ok_or(WriteError::Unknown)?;
+        let stream = touch(&mut self.map, &mut self.spare, self.side, &self.config, &self.peer_limits, id)
+            .ok_or(WriteError::Unknown)?;
         let send = stream.send.as_mut().ok_or(WriteError::Unknown)?;
         send.check_writable()?;
         let load = load(&self.schedule, stream.priority, send);
@@ -859,8 +906,8 @@ impl Streams {
             if let Some(levels) = self.schedule.levels() {
                 levels.on_taken(stream.priority, count as u64);
             }
-            push(send.buffer(), count);
         }
+        push(send.buffer(), count);
         if ends && count == wanted {
             send.finish()?;
             stream.waiting = false;
@@ -993,6 +1040,7 @@ impl Streams {
             let now = self.now;
             self.counts(id.direction()).on_remote_gone(now);
         }
+        self.spare.keep(id, stream);
     }
 }
 
@@ -1062,13 +1110,14 @@ fn count(number: &mut u32, is_counted: &mut bool, is_one: bool) {
 /// gone.
 fn touch<'a>(
     map: &'a mut StreamMap<Option<Box<Stream>>>,
+    spare: &mut Spares,
     side: Side,
     config: &Config,
     peer_limits: &PeerLimits,
     id: StreamId,
 ) -> Option<&'a mut Stream> {
     let make = || {
-        Box::new(Stream {
+        spare.make(id, || Stream {
             send: id.is_sent_by(side).then(|| SendHalf::new(peer_limits.of_stream(side, id))),
             receive: id.is_received_by(side).then(|| ReceiveHalf::new(config.streams.receive_credit(side, id))),
             pending: Pending::default(),

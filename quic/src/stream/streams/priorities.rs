@@ -8,7 +8,10 @@ use base::StreamId;
 impl Streams {
     /// The stream is sent by this priority from now on. Nothing happens if there is no such stream, or it is not sent on.
     pub(crate) fn set_priority(&mut self, id: StreamId, priority: StreamPriority) {
-        let Some(stream) = super::touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
+        let Some(stream) = super::touch(&mut self.map, &mut self.spare, self.side, &self.config, &self.peer_limits, id)
+        else {
+            return;
+        };
         let Some(send) = stream.send.as_ref().filter(|_| stream.priority != priority) else { return };
         let unsent = send.load().unsent;
         // It leaves the queue of new data under the old priority, and joins under the new one.

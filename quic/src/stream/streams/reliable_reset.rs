@@ -8,7 +8,9 @@ impl Streams {
     /// Abandons what was written behind the first `reliable_size` bytes. A second time the size may only be smaller, and the code
     /// stays. Nothing happens if there is no such stream, if it has ended, or if the size is no smaller.
     pub(crate) fn reset_at(&mut self, id: StreamId, error_code: VarInt, reliable_size: u64) {
-        let Some(stream) = touch(&mut self.map, self.side, &self.config, &self.peer_limits, id) else { return };
+        let Some(stream) = touch(&mut self.map, &mut self.spare, self.side, &self.config, &self.peer_limits, id) else {
+            return;
+        };
         let Some(send) = &mut stream.send else { return };
         if let Some(abandoned) = send.reset_at(error_code, reliable_size) {
             super::give_up(&mut self.window, &mut self.schedule, stream.priority, abandoned);

@@ -171,7 +171,7 @@ fn memory_that_was_read_is_used_again() {
     server.on_stream(Instant::ZERO, &frame(0, 0, &data[..size], false), ROUND_TRIP, &mut memory).unwrap();
     let Ok(Read::Data(bytes)) = server.read(id(0), size) else { panic!() };
     let place = bytes.as_slice().as_ptr();
-    server.give_chunks(&mut memory);
+    server.begin_turn(&mut memory);
     drop(bytes);
     server.on_stream(Instant::ZERO, &frame(0, size as u64, &data[size..], false), ROUND_TRIP, &mut memory).unwrap();
     let Ok(Read::Data(bytes)) = server.read(id(0), size) else { panic!() };

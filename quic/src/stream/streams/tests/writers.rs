@@ -89,6 +89,42 @@ fn the_last_pieces_end_the_stream_if_all_are_taken() {
     assert_eq!(packet(&mut client, 1200).1, [SentFrame::Stream { id: two, offset: 0, len: 0, fin: true }]);
 }
 
+/// Bytes that nobody else refers to are sent from where they stand. What does not fit is given back, and what has arrived leaves its memory to
+/// the next who writes, until the connection rests.
+#[test]
+fn what_is_handed_over_in_its_memory_is_taken_as_far_as_it_fits() {
+    let mut client = client(100, 1000);
+    let one = client.open(BIDI).unwrap();
+    let data = alloc::vec![1; 120];
+    let place = data.as_ptr();
+    let rest = client.write_own(one, data, true).unwrap();
+    assert_eq!((rest.len(), client.unacknowledged_ends()), (20, 0));
+    let (bytes, sent) = packet(&mut client, 1200);
+    assert_eq!(sent, [SentFrame::Stream { id: one, offset: 0, len: 100, fin: false }]);
+    assert!(bytes.windows(100).any(|part| part == [1; 100]));
+    assert_eq!(acked(&mut client, one, 0..100), [StreamEvent::Writable(one)]);
+    assert!(client.memory().is_empty(), "the stream goes on, and holds nothing meanwhile");
+    let mut parts = [rest];
+    assert_eq!(client.write_last(one, &mut parts), Ok(20));
+    assert_eq!(client.write_own(one, alloc::vec![1], false), Err(WriteError::Finished));
+    let two = client.open(BIDI).unwrap();
+    let data = alloc::vec![2; 50];
+    let other = data.as_ptr();
+    assert!(client.write_own(two, data, true).unwrap().is_empty());
+    let (_, sent) = packet(&mut client, 1200);
+    sent.iter().for_each(|frame| client.on_acked(frame));
+    for id in [one, two] {
+        client.stop_sending(id, code(0));
+        client.on_reset_stream(id, code(0), 0).unwrap();
+    }
+    assert!(events(&mut client).contains(&StreamEvent::Finished(two)) && client.open_count() == 0);
+    let memory = client.memory();
+    assert!(memory.is_empty() && memory.capacity() >= 50 && core::ptr::eq(memory.as_ptr(), other));
+    assert!(!core::ptr::eq(place, other) && client.memory().capacity() == 0);
+    client.release_memory();
+    assert!(client.spare.is_released());
+}
+
 /// What arrives behind a gap is held as before: there is no room to tell of.
 #[test]
 fn only_room_wakes() {
