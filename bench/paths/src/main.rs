@@ -9,7 +9,8 @@
 //! With hundredths of loss only the paths that lose so much, and each of them is named.
 //! `bench-paths seeds FIRST LAST [STEP]`: each seed is a path of its own; every byte is checked, and the worst are named.
 //! `bench-paths bytes FIRST LAST [STEP]`: the same paths, ours alone: whether every byte is right, and the least goodput.
-//! `bench-paths fairness CONTROL RATE ROUND-TRIP QUEUE SEEDS`: what two connections make of one path, of ours and of quinn-proto.
+//! `bench-paths fairness CONTROL RATE ROUND-TRIP QUEUE SEEDS [BEGIN,...]`: what two connections make of one path, of ours and of
+//! quinn-proto. The second begins after so many milliseconds, 2,000 unless that is said.
 //! `bench-paths two CONTROL RATE ROUND-TRIP QUEUE MILLISECONDS UNTIL [SEED]`: the same in the course of time.
 
 use bench_paths::table::Table;
@@ -37,13 +38,15 @@ fn watch(arguments: &[String]) {
     watch(seed, &cell, control, number(7));
 }
 
-/// `fairness CONTROL RATE ROUND-TRIP QUEUE SEEDS`: what two connections make of one path.
+/// `fairness CONTROL RATE ROUND-TRIP QUEUE SEEDS [BEGIN,...]`: what two connections make of one path.
 fn fairness(arguments: &[String]) {
     let number = |index: usize| arguments[index].parse::<u64>().expect("a number");
     let cell = Cell { rate: number(1), round_trip: number(2), queue: number(3), loss: 0.0, reordering: 0.0 };
     let control = Control::parse(&arguments[0]);
-    for (name, run) in [("ours", ours::fairness as fn(u64, &Cell, Control) -> (f64, f64)), ("quinn", quinn::fairness)] {
-        let all: Vec<(f64, f64)> = (1..=number(4)).map(|seed| run(seed, &cell, control)).collect();
+    let begins = list(arguments.get(5).cloned(), &[2000]);
+    for (name, run) in [("ours", ours::fairness as fn(u64, &Cell, Control, u64) -> (f64, f64)), ("quinn", quinn::fairness)] {
+        let of = |begin: u64| (1..=number(4)).map(move |seed| run(seed, &cell, control, begin));
+        let all: Vec<(f64, f64)> = begins.iter().copied().flat_map(of).collect();
         let mean = |of: fn(&(f64, f64)) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
         let least = all.iter().map(|(index, _)| *index).fold(1.0, f64::min);
         let (index, used) = (mean(|one| one.0), mean(|one| one.1));

@@ -251,16 +251,16 @@ pub fn watch(seed: u64, cell: &Cell, control: Control, every: u64) {
     }
 }
 
-/// Jain's index of two connections that begin two seconds apart, over twenty seconds from the twelfth on, and the share of the rate
-/// that both have together.
-pub fn fairness(seed: u64, cell: &Cell, control: Control) -> (f64, f64) {
+/// Jain's index of two connections, the second of which begins after so many milliseconds, over twenty seconds from the tenth after
+/// that on, and the share of the rate that both have together.
+pub fn fairness(seed: u64, cell: &Cell, control: Control, begin: u64) -> (f64, f64) {
     let mut pair = Pair::new(seed, cell, control);
-    let at = |seconds: u64| Instant::ZERO + Duration::from_secs(seconds);
-    pair.world.run_until(at(2), |_| false);
-    pair.world.machine_mut(pair.client).connect(at(2));
-    pair.world.run_until(at(12), |_| false);
+    let begin = Instant::ZERO + Duration::from_millis(begin);
+    pair.world.run_until(begin, |_| false);
+    pair.world.machine_mut(pair.client).connect(begin);
+    pair.world.run_until(begin + Duration::from_secs(10), |_| false);
     let before = pair.world.machine(pair.client).each.clone();
-    pair.world.run_until(at(32), |_| false);
+    pair.world.run_until(begin + Duration::from_secs(30), |_| false);
     shares_of_two(cell, &before, &pair.world.machine(pair.client).each)
 }
 

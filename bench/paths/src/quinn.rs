@@ -242,14 +242,14 @@ pub fn run(seed: u64, cell: &Cell, control: Control) -> f64 {
 }
 
 /// [`ours::fairness`](crate::ours::fairness), of two connections of quinn-proto.
-pub fn fairness(seed: u64, cell: &Cell, control: Control) -> (f64, f64) {
+pub fn fairness(seed: u64, cell: &Cell, control: Control, begin: u64) -> (f64, f64) {
     let (mut world, client, _) = pair(seed, cell, control);
-    let at = |seconds: u64| Instant::ZERO + Duration::from_secs(seconds);
-    world.run_until(at(2), |_| false);
-    world.machine_mut(client).connect(at(2), settings(control).1);
-    world.run_until(at(12), |_| false);
+    let begin = Instant::ZERO + Duration::from_millis(begin);
+    world.run_until(begin, |_| false);
+    world.machine_mut(client).connect(begin, settings(control).1);
+    world.run_until(begin + Duration::from_secs(10), |_| false);
     let before = world.machine(client).each.clone();
-    world.run_until(at(32), |_| false);
+    world.run_until(begin + Duration::from_secs(30), |_| false);
     shares_of_two(cell, &before, &world.machine(client).each)
 }
 
