@@ -7,6 +7,8 @@ mod drain;
 mod early;
 #[path = "ends/goodbye.rs"]
 mod goodbye;
+#[path = "ends/older.rs"]
+mod older;
 #[path = "ends/plain.rs"]
 mod plain;
 #[path = "ends/processes.rs"]

@@ -11,6 +11,11 @@
 //!
 //! A second address says no more than that the server is there: a stream to it is at its end when the server is. Nobody accepts
 //! such a stream, because the system connects it all the same, and ends it with the listener.
+//!
+//! The two servers may be of different builds, so what they say to each other has a form with a number, and an address tells which
+//! one a server takes. A server without the second address is of form 1: it takes one datagram in each message, or nothing at all, and
+//! is asked for its end. Form 2 is what is written here. A server takes the messages of all forms up to its own, and a later form adds
+//! an address to those that there are: so its predecessor and its successor may be older.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -19,6 +24,7 @@ use std::net::{Ipv6Addr, SocketAddr as IpSocketAddr, SocketAddrV6};
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, ready};
+use std::time::Duration;
 
 use base::{Ecn, FourTuple, OwnedDatagram};
 
@@ -45,6 +51,8 @@ const LENGTH: usize = 4;
 const LONGEST: usize = FULL + LENGTH + HEAD + LARGEST;
 /// How many messages wait for a predecessor to take those before. What comes then is lost, as on a network.
 const MOST_WAITING: usize = 16;
+/// How often a predecessor of form 1 is asked whether it is still there.
+const ASKING: Duration = Duration::from_secs(1);
 
 /// A port is offered to a successor as long as this is kept.
 #[derive(Debug)]
@@ -61,8 +69,8 @@ pub struct Predecessors(Vec<Predecessor>);
 #[derive(Debug)]
 struct Predecessor {
     name: UnixDatagram,
-    /// At its end when the server is.
-    life: UnixStream,
+    /// At its end when the server is; `None` for form 1.
+    life: Option<UnixStream>,
     /// Messages, the oldest first.
     waiting: Mutex<VecDeque<Vec<u8>>>,
 }
@@ -70,6 +78,8 @@ struct Predecessor {
 impl Offer {
     /// Whether the system lets one server take over a port that another one still serves.
     pub const IS_POSSIBLE: bool = sys::HANDS_PORTS_OVER;
+    /// The form of what servers say to each other that this build has.
+    pub const FORM: u8 = 2;
 
     /// Offers a UDP port whose sockets are all shared ([`DriverHandle::share_ports`](crate::DriverHandle::share_ports)).
     ///
@@ -138,9 +148,8 @@ impl Predecessors {
             let socket = UnixDatagram::unbound().ok()?;
             socket.connect_addr(&name(port, place).ok()?).ok()?;
             socket.set_nonblocking(true).ok()?;
-            // If somebody has filled its queue, nothing tells of the end of this server: it is done without it.
-            let life = sys::connect_abstract(&life(port, place)).ok()?;
-            Some(Predecessor { name: socket, life: life.into(), waiting: Mutex::default() })
+            let life = sys::connect_abstract(&life(port, place)).ok().map(UnixStream::from);
+            Some(Predecessor { name: socket, life, waiting: Mutex::default() })
         };
         let of_port = |port| (0..MOST_ENDING).filter_map(move |place| connected(port, place));
         Predecessors(ports.flat_map(of_port).collect())
@@ -151,13 +160,24 @@ impl Predecessors {
         self.0.iter().any(Predecessor::is_there)
     }
 
+    /// Whether one of them is of an older build, to which single datagrams are given back: it may take none.
+    pub fn are_older(&self) -> bool {
+        self.0.iter().any(|predecessor| predecessor.life.is_none())
+    }
+
     /// Waits until none of them is.
     ///
     /// # Errors
     /// The system does not let one of them be watched.
     pub async fn gone(&self, handle: &Handle) -> io::Result<()> {
         for predecessor in &self.0 {
-            let life = handle.watch(predecessor.life.try_clone()?)?;
+            let Some(life) = &predecessor.life else {
+                while predecessor.is_there() {
+                    handle.sleep(ASKING).await;
+                }
+                continue;
+            };
+            let life = handle.watch(life.try_clone()?)?;
             // It never says anything, so what can be read is its end.
             let _end = life.read_with(|mut life| life.read(&mut [0])).await;
         }
@@ -177,17 +197,29 @@ impl Predecessors {
 
 impl Predecessor {
     fn is_there(&self) -> bool {
-        let end = (&self.life).read(&mut [0]);
-        end.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        let said = match &self.life {
+            Some(life) => (&*life).read(&mut [0]).map(|_end| false),
+            // An empty message is none in any form, and is refused only by who is gone.
+            None => self.name.send(&[]).map(|_taken| true),
+        };
+        said.unwrap_or_else(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
     fn give(&self, datagram: &OwnedDatagram) {
         let mut waiting = self.lock();
+        if self.life.is_none() {
+            if waiting.len() < MOST_WAITING {
+                let mut message = Vec::new();
+                encode(datagram, &mut message);
+                waiting.push_back(message);
+            }
+            return;
+        }
         if waiting.back().is_none_or(|message| message.len() >= FULL) && waiting.len() < MOST_WAITING {
             waiting.push_back(Vec::new());
         }
         if let Some(message) = waiting.back_mut().filter(|message| message.len() < FULL) {
-            encode(datagram, message);
+            encode_after_length(datagram, message);
         }
     }
 
@@ -211,12 +243,18 @@ impl Predecessor {
     }
 }
 
-/// Adds a datagram to a message.
+/// Adds a datagram to a message of form 2.
+fn encode_after_length(datagram: &OwnedDatagram, message: &mut Vec<u8>) {
+    let len = HEAD + datagram.payload.len();
+    message.reserve(LENGTH + len);
+    let len = u32::try_from(len).expect("a datagram has less than 64 KiB");
+    message.extend_from_slice(&len.to_be_bytes());
+    encode(datagram, message);
+}
+
+/// Adds a datagram, which is a message of form 1.
 fn encode(datagram: &OwnedDatagram, message: &mut Vec<u8>) {
     let OwnedDatagram { four_tuple, ecn, payload } = datagram;
-    message.reserve(LENGTH + HEAD + payload.len());
-    let len = u32::try_from(HEAD + payload.len()).expect("a datagram has less than 64 KiB");
-    message.extend_from_slice(&len.to_be_bytes());
     message.push(*ecn as u8);
     for address in [four_tuple.local, four_tuple.remote] {
         let (is_ipv6, ip, scope) = match address {
@@ -239,6 +277,16 @@ fn decode_all(mut message: &[u8], take: &mut impl FnMut(OwnedDatagram)) {
         *message = rest;
         decode(bytes)
     };
+    // Form 1 of an older successor. It begins with a mark, the family and an address of IPv6 or one that is mapped to it: read as a
+    // length that is none, or one of more bytes than the message has.
+    let starts_with_length = message.first_chunk().is_some_and(|len| {
+        let len = u32::from_be_bytes(*len) as usize;
+        len >= HEAD && len <= message.len() - LENGTH
+    });
+    if !starts_with_length {
+        decode(message).into_iter().for_each(&mut *take);
+        return;
+    }
     while let Some(datagram) = next(&mut message) {
         take(datagram);
     }
@@ -306,12 +354,15 @@ mod tests {
             for payload in [&b""[..], b"a", &[7; 1500]] {
                 let sent = datagram(local, remote, payload);
                 let mut message = Vec::new();
-                encode(&sent, &mut message);
+                encode_after_length(&sent, &mut message);
                 let bytes = &message[LENGTH..];
                 assert_eq!(decode(bytes).as_ref(), Some(&sent));
                 assert!((0..HEAD).all(|len| decode(&bytes[..len]).is_none()));
+                let mut taken = Vec::new();
+                decode_all(bytes, &mut |datagram| taken.push(datagram));
+                assert_eq!(taken, vec![sent.clone()], "the form before");
                 let (whole, len) = (message.clone(), message.len());
-                encode(&sent, &mut message);
+                encode_after_length(&sent, &mut message);
                 message.extend(&whole);
                 for (cut, expected) in [(3 * len, 3), (3 * len - 1, 2), (2 * len + LENGTH, 2), (len + 2, 1), (0, 0)] {
                     let mut taken = Vec::new();
@@ -322,7 +373,6 @@ mod tests {
         }
         let mut message = Vec::new();
         encode(&datagram("192.0.2.1:443", "198.51.100.7:9", b"a"), &mut message);
-        let mut message = message.split_off(LENGTH);
         message[1] = 2;
         assert_eq!(decode(&message), None, "of neither family");
         message[1] = 0;
@@ -347,10 +397,10 @@ mod tests {
         executor.block_on(async {
             for offer in &offers {
                 let given_back = offer.given_back(handle, |datagram| taken.borrow_mut().push(datagram)).unwrap();
-                let _ = handle.timeout(std::time::Duration::from_millis(50), given_back).await;
+                let _ = handle.timeout(Duration::from_millis(50), given_back).await;
             }
             let given_back = later.given_back(handle, |_| panic!("it came later")).unwrap();
-            let _ = handle.timeout(std::time::Duration::from_millis(50), given_back).await;
+            let _ = handle.timeout(Duration::from_millis(50), given_back).await;
         });
         assert_eq!(taken.into_inner(), [sent.clone(), sent.clone()]);
         drop(offers);
@@ -390,7 +440,7 @@ mod tests {
             for _ in 0..3 {
                 predecessors.flush();
                 let given_back = offer.given_back(handle, |datagram| taken.borrow_mut().push(datagram)).unwrap();
-                let _ = handle.timeout(std::time::Duration::from_millis(50), given_back).await;
+                let _ = handle.timeout(Duration::from_millis(50), given_back).await;
             }
         });
         let taken = taken.into_inner();
@@ -424,7 +474,7 @@ mod tests {
         let predecessors = Predecessors::of([port].into_iter());
         executor.block_on(async {
             let handle = executor.handle();
-            let (short, long) = (std::time::Duration::from_millis(50), std::time::Duration::from_secs(10));
+            let (short, long) = (Duration::from_millis(50), Duration::from_secs(10));
             let [first, second] = offers;
             assert!(handle.timeout(short, predecessors.gone(handle)).await.is_err(), "both are there");
             drop(first);
@@ -436,6 +486,55 @@ mod tests {
             });
             handle.timeout(long, predecessors.gone(handle)).await.unwrap().unwrap();
         });
+        assert!(!predecessors.are_there());
+    }
+
+    /// A server of an older build has no address that tells of its end, and takes one datagram in each message.
+    #[test]
+    fn a_predecessor_of_an_older_build_is_given_back_what_it_understands() {
+        let executor = crate::Executor::new().unwrap();
+        let port = free_port();
+        let older = UnixDatagram::bind_addr(&name(port, 0).unwrap()).unwrap();
+        older.set_nonblocking(true).unwrap();
+        assert!(Offer::is_made(port));
+        let predecessors = Predecessors::of([port].into_iter());
+        assert!(predecessors.are_there() && predecessors.are_older());
+        let sent = [datagram("192.0.2.1:443", "198.51.100.7:9", b"a"), datagram("[::1]:1", "[::]:0", &[7; 1200])];
+        sent.iter().for_each(|datagram| predecessors.give(datagram));
+        predecessors.flush();
+        let mut buffer = vec![0; LONGEST];
+        let mut taken = Vec::new();
+        while let Ok(len) = older.recv(&mut buffer) {
+            taken.extend(decode(&buffer[..len]));
+        }
+        assert_eq!(taken, sent);
+        executor.block_on(async {
+            let handle = executor.handle();
+            let (short, long) = (Duration::from_millis(50), Duration::from_secs(10));
+            assert!(handle.timeout(short, predecessors.gone(handle)).await.is_err());
+            drop(older);
+            handle.timeout(long, predecessors.gone(handle)).await.unwrap().unwrap();
+        });
+        assert!(!predecessors.are_there());
+        let offer = Offer::announce(port).unwrap();
+        assert!(!Predecessors::of([port].into_iter()).are_older());
+        drop(offer);
+    }
+
+    /// One that takes nothing costs no more than another, and is there until it is gone.
+    #[test]
+    fn a_predecessor_that_never_took_anything_back_is_there_until_it_is_gone() {
+        let port = free_port();
+        let older = UnixDatagram::bind_addr(&name(port, 0).unwrap()).unwrap();
+        let predecessors = Predecessors::of([port].into_iter());
+        let sent = datagram("192.0.2.1:443", "198.51.100.7:9", &[7; 1200]);
+        for _ in 0..20_000 {
+            predecessors.give(&sent);
+            predecessors.flush();
+        }
+        assert!(predecessors.are_there());
+        assert_eq!(predecessors.0[0].lock().len(), MOST_WAITING);
+        drop(older);
         assert!(!predecessors.are_there());
     }
 }

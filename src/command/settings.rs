@@ -186,9 +186,10 @@ fn told_of_end(remote: SocketAddr, stats: &Stats) -> String {
 fn level(event: &ServerEvent<'_>) -> Level {
     match event {
         ServerEvent::SocketsBroken { .. } | ServerEvent::HandlerPanicked { .. } => Level::Error,
-        ServerEvent::HandlerFailed { .. } | ServerEvent::RequestsFull { .. } | ServerEvent::MemoryShort => {
-            Level::Warning
-        }
+        ServerEvent::HandlerFailed { .. }
+        | ServerEvent::RequestsFull { .. }
+        | ServerEvent::MemoryShort
+        | ServerEvent::FollowsOlder => Level::Warning,
         // That networks change is no news to who asked for none.
         ServerEvent::ClientMoved { .. } => Level::Debug,
         _ => Level::Info,

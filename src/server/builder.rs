@@ -64,6 +64,8 @@ pub struct ServerBuilder {
     takeover: Option<PathBuf>,
     /// Another server listens at the same addresses, and ends.
     succeeds: bool,
+    /// That one has said that it is of an older build, or nothing.
+    says_older: bool,
     /// Whether it listens by TCP as well.
     tcp: bool,
     plain: PlainOptions,
@@ -117,6 +119,7 @@ impl Server {
             names: Vec::new(),
             takeover: None,
             succeeds: false,
+            says_older: false,
             tcp: false,
             plain: PlainOptions::default(),
             public_port: None,

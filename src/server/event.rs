@@ -106,6 +106,9 @@ pub enum ServerEvent<'a> {
         /// The longest that it waits.
         patience: Duration,
     },
+    /// The server follows one of an older build at the same port, whose last clients are still served. What comes here of theirs, because
+    /// their address has changed, is given back in the way that builds of its age know, and is lost where its build takes nothing back.
+    FollowsOlder,
     /// No socket can be used any more: the server is at its end.
     SocketsBroken {
         /// What the system says.
@@ -150,6 +153,9 @@ impl fmt::Display for ServerEvent<'_> {
                 let seconds = patience.as_secs_f64();
                 write!(f, "ending: waits for {connections} with {requests} under way, at most {seconds} s")
             }
+            ServerEvent::FollowsOlder => f.write_str(
+                "the server before this one is of an older build: its last clients may be lost if their address changes",
+            ),
             ServerEvent::SocketsBroken { error } => write!(f, "the sockets cannot be used any more: {error}"),
         }
     }

@@ -4,10 +4,13 @@
 //! gives each connection a socket of its own, and says so by one byte. The new one binds, begins to serve, and says so by one byte.
 //! Between the two the old one leaves first packets unanswered, so that their clients send them again and reach the new one.
 //! From then on the old one drains as after a signal. Every wait has an end; a server whose successor fails ends all the same.
+//!
+//! Behind its byte the old one says the number of the form in which it takes back what is its own ([`Offer::FORM`]). Builds before that
+//! say nothing. What a later build says behind either byte is not read.
 
 use crate::error::Error;
 use crate::server::ending::Ending;
-use runtime::Executor;
+use runtime::{Executor, Offer};
 use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -24,7 +27,11 @@ const OFFERED: u8 = b'o';
 const TAKEN: u8 = b't';
 
 /// The connection to a server that has offered its ports.
-pub(super) struct Predecessor(UnixStream);
+pub(super) struct Predecessor {
+    stream: UnixStream,
+    /// The form in which it takes back what is its own; 1 if it says none.
+    form: u8,
+}
 
 impl Predecessor {
     /// Asks the server that listens at `path` for its ports; `None` if there is none, or if it has ended meanwhile.
@@ -39,18 +46,23 @@ impl Predecessor {
             }
             Err(error) => return Err(Error::file(path, "connected to", error)),
         };
-        let offered = stream.set_read_timeout(Some(PATIENCE)).and_then(|()| expect(&mut stream, OFFERED));
+        let offered = stream.set_read_timeout(Some(PATIENCE)).and_then(|()| form_offered(&mut stream));
         match offered {
-            Ok(()) => Ok(Some(Predecessor(stream))),
+            Ok(form) => Ok(Some(Predecessor { stream, form })),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
             Err(error) => Err(Error::file(path, "taken over by", error)),
         }
     }
 
+    /// Whether it is of a build that does not know all that this one says to it.
+    pub(super) fn is_older(&self) -> bool {
+        self.form < Offer::FORM
+    }
+
     /// Says that its ports are bound.
     pub(super) fn on_bound(mut self) {
         // One that is gone need not be told.
-        let _gone = self.0.write_all(&[TAKEN]);
+        let _gone = self.stream.write_all(&[TAKEN]);
     }
 }
 
@@ -102,9 +114,19 @@ fn answer(stream: &mut UnixStream, ending: &Ending) -> io::Result<()> {
     let executor = Executor::new()?;
     let offered = executor.block_on(executor.handle().timeout(PATIENCE, ending.offered()));
     offered.map_err(|_| io::ErrorKind::TimedOut)?;
-    stream.write_all(&[OFFERED])?;
+    stream.write_all(&[OFFERED, Offer::FORM])?;
     stream.set_read_timeout(Some(PATIENCE))?;
     expect(stream, TAKEN)
+}
+
+/// The offer, and in which form what belongs to the old server is taken back: 1 if it does not say so in the same breath.
+fn form_offered(stream: &mut UnixStream) -> io::Result<u8> {
+    expect(stream, OFFERED)?;
+    let mut form = [1];
+    stream.set_nonblocking(true)?;
+    let _none = stream.read(&mut form);
+    stream.set_nonblocking(false)?;
+    Ok(form[0])
 }
 
 fn expect(stream: &mut UnixStream, byte: u8) -> io::Result<()> {
@@ -128,18 +150,25 @@ mod tests {
     fn who_is_not_there_or_ends_is_no_predecessor_and_who_talks_nonsense_is_an_error() {
         let path = free_path("ask");
         assert!(Predecessor::ask(&path).unwrap().is_none());
-        let answers = [(None, true), (Some(OFFERED), true), (Some(b'x'), false)];
+        // With the form of who is there, if anybody is.
+        let answers: [(&[u8], _); 6] = [
+            (b"", Ok(None)),
+            (b"o", Ok(Some(1))),
+            (b"o\x02", Ok(Some(2))),
+            (b"o\x03 and more", Ok(Some(3))),
+            (b"x", Err(())),
+            (b"xo", Err(())),
+        ];
         let listener = UnixListener::bind(&path).unwrap();
         let other = std::thread::spawn(move || {
             for (answer, _) in answers {
                 let (mut stream, _) = listener.accept().unwrap();
-                stream.write_all(answer.as_slice()).unwrap();
+                stream.write_all(answer).unwrap();
             }
         });
-        for (answer, is_good) in answers {
-            let asked = Predecessor::ask(&path);
-            assert_eq!(asked.is_ok(), is_good, "{answer:?}");
-            assert_eq!(asked.is_ok_and(|found| found.is_some()), answer == Some(OFFERED), "{answer:?}");
+        for (answer, form) in answers {
+            let asked = Predecessor::ask(&path).map_err(drop);
+            assert_eq!(asked.map(|found| found.map(|found| found.form)), form, "{answer:?}");
         }
         other.join().unwrap();
         // The socket of a server that was killed.

@@ -50,7 +50,7 @@ impl ServerBuilder {
         F: Future<Output: Outcome> + 'static,
     {
         let (takeover, predecessor) = self.predecessor()?;
-        self.succeeds = predecessor.is_some();
+        self.set_predecessor(predecessor.as_ref());
         self.policy.begin_to_count(1, MAX_TCP_CONNECTIONS);
         self.answering.begin_to_count();
         let mut sockets = self.bind_both(1)?;
@@ -129,7 +129,7 @@ impl ServerBuilder {
             ));
         }
         let (takeover, predecessor) = self.predecessor()?;
-        self.succeeds = predecessor.is_some();
+        self.set_predecessor(predecessor.as_ref());
         let mut sockets = self.bind_each(count)?;
         sockets[0].plain = self.bind_plain(predecessor.is_some())?;
         let plain = sockets[0].plain.iter().map(TcpListener::local_address).collect();
@@ -200,7 +200,7 @@ impl ServerBuilder {
         let networks = self.policy.networks.clone();
         let link = serve_quic(handle, sockets.udp, endpoint, &handover, &networks).map_err(Error::system)?;
         self.trace.into_iter().for_each(|trace| link.trace(trace));
-        let on_event = tell_events(&link, self.on_event);
+        let on_event = tell_events(&link, self.on_event, self.says_older, &handover);
         tell_ends(&link, self.on_connection_end);
         let cut = self.answering.names_cut.then(Rc::<UnderWay>::default);
         let on_answer = self.on_answer.map(|shared| Rc::new(move |answer: &Answer<'_>| shared(answer)) as Rc<OnAnswer>);
@@ -268,6 +268,11 @@ impl ServerBuilder {
         }
         let predecessor = self.takeover.as_deref().map(Predecessor::ask).transpose()?.flatten();
         Ok((self.takeover.clone(), predecessor))
+    }
+
+    fn set_predecessor(&mut self, predecessor: Option<&Predecessor>) {
+        self.succeeds = predecessor.is_some();
+        self.says_older = predecessor.is_some_and(Predecessor::is_older);
     }
 
     /// Binds all sockets: those where it listens, and behind them those where it would rather be reached. From then on it knows
@@ -501,10 +506,16 @@ fn open_doors(
 }
 
 /// Who hears of what goes wrong on a worker.
-fn tell_events(link: &Link, shared: Option<Arc<SharedOnEvent>>) -> Option<Rc<OnEvent>> {
+fn tell_events(
+    link: &Link,
+    shared: Option<Arc<SharedOnEvent>>,
+    says_older: bool,
+    handover: &Handover,
+) -> Option<Rc<OnEvent>> {
     let on_event = shared.map(|shared| Rc::new(move |event: &ServerEvent<'_>| shared(event)) as Rc<OnEvent>);
     if let Some(on_event) = &on_event {
         link.on_event(on_event.clone());
+        tell_of_older(on_event, says_older, handover);
     }
     on_event
 }
@@ -514,6 +525,15 @@ fn tell_ends(link: &Link, shared: Option<Arc<SharedOnConnectionEnd>>) {
     if let Some(shared) = shared {
         let on_end: Rc<OnConnectionEnd> = Rc::new(move |remote, stats| shared(remote, stats));
         link.on_connection_end(on_end);
+    }
+}
+
+/// Whoever runs a server is told if the one before it is of an older build: its addresses show it or, if it has none, what it has said.
+fn tell_of_older(on_event: &Rc<OnEvent>, says_older: bool, handover: &Handover) {
+    let predecessors = handover.predecessors();
+    let is_older = predecessors.are_older() || (says_older && !predecessors.are_there());
+    if is_older && handover.worker() == 0 {
+        on_event(&ServerEvent::FollowsOlder);
     }
 }
 
