@@ -5,6 +5,7 @@
 //! one stream; what the client has read within the time is the goodput.
 
 pub mod goals;
+pub mod ideal;
 pub mod ours;
 pub mod quinn;
 #[cfg(feature = "s2n")]

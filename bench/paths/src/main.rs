@@ -11,10 +11,11 @@
 //! `bench-paths bytes FIRST LAST [STEP]`: the same paths, ours alone: whether every byte is right, and the least goodput.
 //! `bench-paths fairness CONTROL RATE ROUND-TRIP QUEUE SEEDS [BEGIN,...]`: what two connections make of one path, of ours and of
 //! quinn-proto. The second begins after so many milliseconds, 2,000 unless that is said.
+//! `bench-paths ideal RATE ROUND-TRIP QUEUE [BEGIN,...]`: what CUBIC by itself would make of it, with HyStart++ and without.
 //! `bench-paths two CONTROL RATE ROUND-TRIP QUEUE MILLISECONDS UNTIL [SEED]`: the same in the course of time.
 
 use bench_paths::table::Table;
-use bench_paths::{Cell, Control, goals, ours, quinn};
+use bench_paths::{Cell, Control, goals, ideal, ours, quinn};
 use std::collections::BTreeMap;
 
 fn list(text: Option<String>, otherwise: &[u64]) -> Vec<u64> {
@@ -44,9 +45,25 @@ fn fairness(arguments: &[String]) {
     let cell = Cell { rate: number(1), round_trip: number(2), queue: number(3), loss: 0.0, reordering: 0.0 };
     let control = Control::parse(&arguments[0]);
     let begins = list(arguments.get(5).cloned(), &[2000]);
-    for (name, run) in [("ours", ours::fairness as fn(u64, &Cell, Control, u64) -> (f64, f64)), ("quinn", quinn::fairness)] {
+    for (name, run) in
+        [("ours", ours::fairness as fn(u64, &Cell, Control, u64) -> (f64, f64)), ("quinn", quinn::fairness)]
+    {
         let of = |begin: u64| (1..=number(4)).map(move |seed| run(seed, &cell, control, begin));
         let all: Vec<(f64, f64)> = begins.iter().copied().flat_map(of).collect();
+        let mean = |of: fn(&(f64, f64)) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
+        let least = all.iter().map(|(index, _)| *index).fold(1.0, f64::min);
+        let (index, used) = (mean(|one| one.0), mean(|one| one.1));
+        println!("{}: {name}: index {index:.3}, least {least:.3}, used {used:.3}", arguments.join(" "));
+    }
+}
+
+/// `ideal RATE ROUND-TRIP QUEUE [BEGIN,...]`: what CUBIC by itself would make of a path that two connections share.
+fn look_at_ideal(arguments: &[String]) {
+    let number = |index: usize| arguments[index].parse::<u64>().expect("a number");
+    let cell = Cell { rate: number(0), round_trip: number(1), queue: number(2), loss: 0.0, reordering: 0.0 };
+    let begins = list(arguments.get(3).cloned(), &[2000]);
+    for (name, uses_hystart) in [("with HyStart++", true), ("without", false)] {
+        let all: Vec<(f64, f64)> = begins.iter().map(|begin| ideal::fairness(&cell, *begin, uses_hystart)).collect();
         let mean = |of: fn(&(f64, f64)) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
         let least = all.iter().map(|(index, _)| *index).fold(1.0, f64::min);
         let (index, used) = (mean(|one| one.0), mean(|one| one.1));
@@ -168,6 +185,9 @@ fn main() {
     }
     if all.first().is_some_and(|first| first == "fairness") {
         return fairness(&all[1..]);
+    }
+    if all.first().is_some_and(|first| first == "ideal") {
+        return look_at_ideal(&all[1..]);
     }
     if all.first().is_some_and(|first| first == "qlog") {
         return qlog(&all[1..]);
