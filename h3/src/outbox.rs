@@ -61,7 +61,11 @@ impl Outbox {
         data: Vec<u8>,
         ends: bool,
     ) -> Result<bool, WriteError> {
-        let rest = if self.waiting.is_empty() { transport.write_own(id, data, ends)? } else { Bytes::from(data) };
+        if !self.waiting.is_empty() {
+            self.waiting.push_back(Bytes::from(data));
+            return Ok(false);
+        }
+        let rest = transport.write_own(id, data, ends)?;
         if rest.is_empty() {
             return Ok(ends);
         }
