@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// The most that is kept of one kind: what comes and goes with one turn of a driver.
-const MOST: usize = 16;
+const MOST: usize = 64;
 
 /// Pieces of memory of one kind. Takes a word where it keeps none.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl<T> Spare<T> {
         self.kept.as_mut()?.pop()
     }
 
-    /// Keeps `piece`, unless as many as `most` are kept, or 16.
+    /// Keeps `piece`, unless as many as `most` are kept, or 64.
     pub fn keep(&mut self, piece: T, most: usize) {
         let kept = self.kept.get_or_insert_default();
         if kept.len() < most.min(MOST) {

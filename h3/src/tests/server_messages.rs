@@ -829,11 +829,11 @@ fn places_of_requests_are_used_again_for_a_while() {
             );
             assert_eq!(sent, Ok(()));
         }
-        assert_eq!((places(&script), script.connection.streams.len()), (16, 0));
+        assert_eq!((places(&script), script.connection.streams.len()), (20, 0));
     }
     script.feed(400, &headers(&GET));
     script.wait(Duration::from_secs(1));
-    assert_eq!(places(&script), 15, "requests are under way");
+    assert_eq!(places(&script), 19, "requests are under way");
     script.end(400);
     let head = ResponseHead::new(Status::NO_CONTENT);
     script.connection.send_response(&mut script.transport, id(400), &head, true).unwrap();

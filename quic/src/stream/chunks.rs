@@ -28,10 +28,8 @@ const MAX_IN_USE: usize = 3;
 
 /// The most of a tiny chunk: heads of requests. They are kept where they were given back.
 const TINY: usize = 256;
-/// Tiny ones: 8 KiB at the most, as many as come with one turn of a driver.
-const MAX_TINY: usize = 32;
-/// What one connection may have given back before they are gathered: it leaves room for chunks that are lent.
-const MAX_GIVEN_BACK: usize = 12;
+/// Tiny ones: 16 KiB at the most, as many as most often come with one turn of a driver.
+const MAX_TINY: usize = 64;
 
 /// The pool.
 #[derive(Debug, Default)]
@@ -45,8 +43,15 @@ pub struct Chunks {
 
 /// Chunks of one connection that its application was handed since they were gathered last. A word, where it is handed none.
 #[derive(Debug, Default)]
-#[allow(clippy::box_collection)] // for that
-pub struct Lent(Option<Box<Vec<Bytes>>>);
+pub struct Lent(Option<Box<Handed>>);
+
+#[derive(Debug, Default)]
+struct Handed {
+    /// What may still be in use.
+    lent: Vec<Bytes>,
+    /// Tiny ones that nobody needs any more.
+    given_back: Vec<Bytes>,
+}
 
 impl Chunks {
     /// Memory for at least `capacity` bytes, and for no more than twice as many.
@@ -86,14 +91,16 @@ impl Chunks {
 
     /// Remembers what was lent, which then remembers nothing.
     pub fn gather(&mut self, lent: &mut Lent) {
-        for bytes in lent.0.iter_mut().flat_map(|lent| lent.drain(..)) {
+        let Some(handed) = &mut lent.0 else { return };
+        for bytes in handed.lent.drain(..) {
             match bytes.capacity_of_last_part() {
                 Some(CHUNK) if self.lent.len() < MAX_LENT => self.lent.push(bytes),
                 Some(size) if is_small(size) && self.small.len() < MAX_SMALL => self.small.push_back(bytes),
-                Some(size) if size <= TINY && self.tiny.len() < MAX_TINY => self.tiny.push(bytes),
                 _ => {}
             }
         }
+        let room = MAX_TINY - self.tiny.len();
+        self.tiny.extend(handed.given_back.drain(..).take(room));
     }
 }
 
@@ -106,25 +113,27 @@ impl Lent {
     /// two views of one chunk here would each keep the other from ever being the only one.
     pub fn lend(&mut self, bytes: &Bytes) {
         let is_kept = bytes.capacity_of_last_part().is_some_and(|size| size == CHUNK || is_small(size));
-        if is_kept && self.len() < MAX_LENT + MAX_SMALL {
-            self.0.get_or_insert_default().push(bytes.clone());
+        if is_kept && self.0.as_ref().is_none_or(|handed| handed.lent.len() < MAX_LENT + MAX_SMALL) {
+            self.0.get_or_insert_default().lent.push(bytes.clone());
         }
     }
 
     /// Nobody needs `bytes` any more, which were handed out whole. Only tiny ones are kept: others were remembered when they were lent.
     pub(crate) fn give_back(&mut self, bytes: Bytes) {
-        if self.len() < MAX_GIVEN_BACK && bytes.capacity_of_last_part().is_some_and(|size| size <= TINY) {
-            self.0.get_or_insert_default().push(bytes);
+        let is_kept = bytes.capacity_of_last_part().is_some_and(|size| size <= TINY);
+        if is_kept && self.0.as_ref().is_none_or(|handed| handed.given_back.len() < MAX_TINY) {
+            self.0.get_or_insert_default().given_back.push(bytes);
         }
     }
 
     /// Gives back what it has grown to.
     pub(crate) fn release_memory(&mut self) {
-        self.0.take_if(|lent| lent.is_empty());
+        self.0.take_if(|handed| handed.lent.is_empty() && handed.given_back.is_empty());
     }
 
+    #[cfg(test)]
     fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |lent| lent.len())
+        self.0.as_ref().map_or(0, |handed| handed.lent.len() + handed.given_back.len())
     }
 }
 
@@ -254,7 +263,7 @@ mod tests {
         for _ in 0..10 {
             (0..100).for_each(|_| connection.give_back(filled(Buffer::with_capacity(TINY))));
             connection.give_back(filled(Buffer::with_capacity(TINY + 1)));
-            assert_eq!(connection.len(), MAX_GIVEN_BACK);
+            assert_eq!(connection.len(), MAX_TINY);
             pool.gather(&mut connection);
         }
         assert_eq!(pool.tiny.len(), MAX_TINY);
