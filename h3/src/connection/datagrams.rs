@@ -130,7 +130,7 @@ impl Connection {
         }
         let inboxes = self.streams.iter_mut().filter_map(|(_, stream)| stream.datagrams.as_mut());
         let is_in_use = inboxes.fold(false, |is_in_use, inbox| inbox.rest() | is_in_use);
-        if !self.release_spare() || is_in_use {
+        if self.rest_spare() || is_in_use {
             self.rest = Some(now + REST);
         }
     }

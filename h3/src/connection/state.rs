@@ -30,6 +30,8 @@ pub struct Connection {
     pub(crate) streams: StreamMap<Box<RequestStream>>,
     /// Places of those that are gone.
     pub(crate) spare: Spare<Box<RequestStream>>,
+    /// One has come or gone since it was asked last whether they are needed.
+    is_spare_used: bool,
     /// The peer's unidirectional streams, as far as we read them. QUIC limits how many there can be.
     pub(super) incoming: BTreeMap<StreamId, Incoming>,
     pub(super) seen: Seen,
@@ -73,6 +75,7 @@ impl Connection {
             shared: Shared::new(side, config),
             streams: StreamMap::new(),
             spare: Spare::new(),
+            is_spare_used: false,
             incoming: BTreeMap::new(),
             seen: Seen::default(),
             data_streams: DataStreams::default(),
@@ -201,6 +204,7 @@ impl Connection {
     pub(crate) fn new_stream(&mut self, opened: Instant) -> Box<RequestStream> {
         match self.spare.take() {
             Some(mut place) => {
+                self.is_spare_used = true;
                 place.opened = opened;
                 place
             }
@@ -208,20 +212,24 @@ impl Connection {
         }
     }
 
-    /// A few places are kept until there has been no request for a while, and nothing of what stood there.
+    /// A few places are kept until there has been no request for a while, and nothing of what stood there. For requests that come alone none
+    /// is: an allocator has one at hand, and nobody has to look later whether it is still needed.
     fn keep_spare(&mut self, mut place: Box<RequestStream>) {
+        if self.streams.is_empty() && self.spare.is_empty() {
+            return;
+        }
         *place = RequestStream::new(place.opened);
+        self.is_spare_used = true;
         self.rest.get_or_insert(place.opened + REST);
         self.spare.keep(place, usize::MAX);
     }
 
-    /// Nothing is kept for requests that have not come. False if there are some under way, so that it is to be asked again.
-    pub(super) fn release_spare(&mut self) -> bool {
-        let is_unused = self.streams.is_empty();
-        if is_unused {
+    /// Nothing is kept any longer if no request has come or gone since this was asked last. Whether something is.
+    pub(super) fn rest_spare(&mut self) -> bool {
+        if !core::mem::take(&mut self.is_spare_used) {
             self.spare.release();
         }
-        is_unused || self.spare.is_empty()
+        !self.spare.is_empty()
     }
 
     /// Drops what the application was not yet told about a stream that it gave up or that failed.

@@ -832,11 +832,15 @@ fn places_of_requests_are_used_again_for_a_while() {
         assert_eq!((places(&script), script.connection.streams.len()), (20, 0));
     }
     script.feed(400, &headers(&GET));
-    script.wait(Duration::from_secs(1));
-    assert_eq!(places(&script), 19, "requests are under way");
+    assert_eq!(places(&script), 19);
+    script.wait(Duration::from_millis(150));
+    assert_eq!(places(&script), 19, "requests have come a moment ago");
+    script.wait(Duration::from_millis(200));
+    assert_eq!(places(&script), 0);
+    let soon = script.transport.now + Duration::from_secs(1);
+    assert!(script.connection.deadline().is_none_or(|deadline| deadline > soon), "one under way is no reason to look");
     script.end(400);
     let head = ResponseHead::new(Status::NO_CONTENT);
     script.connection.send_response(&mut script.transport, id(400), &head, true).unwrap();
-    script.wait(Duration::from_secs(1));
-    assert_eq!(places(&script), 0);
+    assert_eq!(places(&script), 0, "it was alone");
 }
