@@ -109,7 +109,9 @@ pub(crate) fn headers_frame<'a>(
         VarInt::new((section.len() - HEADER_ROOM) as u64).expect("what is in memory is shorter than 2^62 bytes");
     let header_len = frame::HEADERS.encoded_len() + length.encoded_len();
     if header_len > HEADER_ROOM {
-        section.splice(0..0, core::iter::repeat_n(0, header_len - HEADER_ROOM));
+        let end = section.len();
+        section.resize(end + header_len - HEADER_ROOM, 0);
+        section.copy_within(HEADER_ROOM..end, header_len);
     }
     let mut header = Writer::new(section.get_mut(..header_len).expect(ROOM_IS_MADE));
     header.varint(frame::HEADERS.value()).and_then(|()| header.varint(length.value())).expect(ROOM_IS_MADE);

@@ -653,8 +653,11 @@ impl Recovery {
         let refused: alloc::vec::Vec<u64> = self.spaces[space].sent.open().map(|packet| packet.number).collect();
         self.abandon(space, out);
         let skipped = &mut self.spaces[space].skipped;
-        skipped.extend(refused);
-        skipped.make_contiguous().sort_unstable();
+        // The newest of both are kept, in ascending order.
+        for number in refused.into_iter().rev().take(MAX_SKIPPED) {
+            let place = skipped.partition_point(|before| *before < number);
+            skipped.insert(place, number);
+        }
         skipped.drain(..skipped.len().saturating_sub(MAX_SKIPPED));
     }
 

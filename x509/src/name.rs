@@ -161,7 +161,7 @@ fn canonical(name: Elements<'_>) -> Vec<u8> {
     let first = parts.next().unwrap_or_default();
     let Some(second) = parts.next() else { return first };
     let mut parts: Vec<_> = [first, second].into_iter().chain(parts).collect();
-    parts.sort();
+    parts.sort_unstable();
     parts.concat()
 }
 

@@ -14,6 +14,7 @@ pub(super) const MAX_LATE: usize = 16;
 /// Packets that came late, and of which no frame has told.
 #[derive(Debug, Default)]
 pub(super) struct Late {
+    /// In ascending order.
     numbers: [u64; MAX_LATE],
     count: usize,
 }
@@ -25,7 +26,9 @@ impl Late {
         if is_among_newest || self.count == MAX_LATE {
             return;
         }
-        self.numbers[self.count] = number;
+        let place = self.numbers[..self.count].partition_point(|late| *late < number);
+        self.numbers.copy_within(place..self.count, place + 1);
+        self.numbers[place] = number;
         self.count += 1;
     }
 
@@ -35,10 +38,8 @@ impl Late {
     }
 
     /// The ranges to tell, descending.
-    pub(super) fn choose(&mut self, ranges: &RangeSet) -> impl Iterator<Item = RangeInclusive<u64>> {
-        let late = &mut self.numbers[..self.count];
-        late.sort_unstable();
-        let mut late = late.iter().rev().copied().peekable();
+    pub(super) fn choose(&self, ranges: &RangeSet) -> impl Iterator<Item = RangeInclusive<u64>> {
+        let mut late = self.numbers[..self.count].iter().rev().copied().peekable();
         let mut is_told = move |place: usize, start: u64, end: u64| {
             if place < NEWEST {
                 return true;

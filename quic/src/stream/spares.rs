@@ -24,19 +24,19 @@ struct Kept {
 }
 
 impl Spares {
-    /// A new stream, where one stood that is over if there is such a place.
-    pub(crate) fn make(&mut self, id: StreamId, new: impl FnOnce() -> Stream) -> Box<Stream> {
+    /// A place for a new stream, where one stood that is over if there is such a place.
+    pub(crate) fn make(&mut self, id: StreamId, stream: Stream) -> Box<Stream> {
         if id.direction() == Direction::Unidirectional {
-            return Box::new(new());
+            return Box::new(stream);
         }
         let kept = self.0.get_or_insert_default();
         kept.in_use += 1;
         match kept.streams.take() {
             Some(mut place) => {
-                *place = new();
+                *place = stream;
                 place
             }
-            None => Box::new(new()),
+            None => Box::new(stream),
         }
     }
 
@@ -107,14 +107,14 @@ mod tests {
         let mut spares = Spares::default();
         let id = |direction| StreamId::new(Side::Client, direction, 0).unwrap();
         let (both, one) = (id(Direction::Bidirectional), id(Direction::Unidirectional));
-        let of_one_direction = spares.make(one, stream);
+        let of_one_direction = spares.make(one, stream());
         spares.keep(one, of_one_direction);
         assert!(spares.is_released());
-        let mut streams: Vec<Box<Stream>> = (0..100).map(|_| spares.make(both, stream)).collect();
+        let mut streams: Vec<Box<Stream>> = (0..100).map(|_| spares.make(both, stream())).collect();
         spares.release();
         let places: Vec<*const Stream> = streams.iter().map(|stream| core::ptr::from_ref(&**stream)).collect();
         spares.keep(both, streams.pop().unwrap());
-        let again = spares.make(both, stream);
+        let again = spares.make(both, stream());
         assert!(core::ptr::eq(&*again, places[99]));
         streams.push(again);
         streams.into_iter().for_each(|stream| spares.keep(both, stream));

@@ -1116,22 +1116,30 @@ fn touch<'a>(
     peer_limits: &PeerLimits,
     id: StreamId,
 ) -> Option<&'a mut Stream> {
-    let make = || {
-        spare.make(id, || Stream {
-            send: id.is_sent_by(side).then(|| SendHalf::new(peer_limits.of_stream(side, id))),
-            receive: id.is_received_by(side).then(|| ReceiveHalf::new(config.streams.receive_credit(side, id))),
-            pending: Pending::default(),
-            membership: Membership::default(),
-            priority: StreamPriority::default(),
-            waiting: false,
-            enlisted: false,
-            is_blocked: false,
-            is_ending: false,
-            is_too_many: false,
-            word: 0,
-        })
+    let slot = map.get_mut(id)?;
+    Some(match slot {
+        Some(stream) => stream,
+        None => slot.insert(begin(spare, side, config, peer_limits, id)),
+    })
+}
+
+/// A stream with the halves that this side has of it. Not a part of everything that is done to one.
+#[inline(never)]
+fn begin(spare: &mut Spares, side: Side, config: &Config, peer_limits: &PeerLimits, id: StreamId) -> Box<Stream> {
+    let stream = Stream {
+        send: id.is_sent_by(side).then(|| SendHalf::new(peer_limits.of_stream(side, id))),
+        receive: id.is_received_by(side).then(|| ReceiveHalf::new(config.streams.receive_credit(side, id))),
+        pending: Pending::default(),
+        membership: Membership::default(),
+        priority: StreamPriority::default(),
+        waiting: false,
+        enlisted: false,
+        is_blocked: false,
+        is_ending: false,
+        is_too_many: false,
+        word: 0,
     };
-    map.get_mut(id).map(|slot| &mut **slot.get_or_insert_with(make))
+    spare.make(id, stream)
 }
 
 mod priorities;
