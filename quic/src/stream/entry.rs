@@ -37,6 +37,23 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
+    /// A new one with these halves: in no queue, and nothing is known of it.
+    pub(crate) fn new(send: Option<SendHalf>, receive: Option<ReceiveHalf>) -> Stream {
+        Stream {
+            send,
+            receive,
+            pending: Pending::default(),
+            membership: Membership::default(),
+            priority: StreamPriority::default(),
+            waiting: false,
+            enlisted: false,
+            is_blocked: false,
+            is_ending: false,
+            is_too_many: false,
+            word: 0,
+        }
+    }
+
     /// The queues it should be in.
     pub(crate) fn wants(&mut self) -> Membership {
         if self.is_too_many {

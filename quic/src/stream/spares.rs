@@ -81,25 +81,10 @@ impl Spares {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::event::Pending;
-    use crate::stream::priority::StreamPriority;
-    use crate::stream::schedule::Membership;
     use base::Side;
 
     fn stream() -> Stream {
-        Stream {
-            send: Some(SendHalf::new(0)),
-            receive: None,
-            pending: Pending::default(),
-            membership: Membership::default(),
-            priority: StreamPriority::default(),
-            waiting: false,
-            enlisted: false,
-            is_blocked: false,
-            is_ending: false,
-            is_too_many: false,
-            word: 0,
-        }
+        Stream::new(Some(SendHalf::new(0)), None)
     }
 
     #[test]

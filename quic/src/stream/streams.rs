@@ -7,7 +7,7 @@
 
 use super::chunks::{Chunks, Lent};
 use super::entry::Stream;
-use super::event::{EventKind, Events, Pending, StreamEvent};
+use super::event::{EventKind, Events, StreamEvent};
 use super::limits::{PeerLimits, Standing, StreamCounts};
 use super::priority::StreamPriority;
 use super::receive::{Account, Read, ReadError, ReceiveHalf};
@@ -1126,20 +1126,9 @@ fn touch<'a>(
 /// A stream with the halves that this side has of it. Not a part of everything that is done to one.
 #[inline(never)]
 fn begin(spare: &mut Spares, side: Side, config: &Config, peer_limits: &PeerLimits, id: StreamId) -> Box<Stream> {
-    let stream = Stream {
-        send: id.is_sent_by(side).then(|| SendHalf::new(peer_limits.of_stream(side, id))),
-        receive: id.is_received_by(side).then(|| ReceiveHalf::new(config.streams.receive_credit(side, id))),
-        pending: Pending::default(),
-        membership: Membership::default(),
-        priority: StreamPriority::default(),
-        waiting: false,
-        enlisted: false,
-        is_blocked: false,
-        is_ending: false,
-        is_too_many: false,
-        word: 0,
-    };
-    spare.make(id, stream)
+    let send = id.is_sent_by(side).then(|| SendHalf::new(peer_limits.of_stream(side, id)));
+    let receive = id.is_received_by(side).then(|| ReceiveHalf::new(config.streams.receive_credit(side, id)));
+    spare.make(id, Stream::new(send, receive))
 }
 
 mod priorities;
