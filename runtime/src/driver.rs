@@ -26,6 +26,7 @@ use crate::executor::{Handle, Watched};
 use crate::handover::Handover;
 use crate::notice::{Flushed, Notice};
 use crate::offload::MAX_SEND;
+use crate::succession::Ways;
 use crate::udp::{ReceiveBatch, UdpSocket};
 
 /// Calls that receive, per socket and turn. Empty datagrams count by this, too.
@@ -55,6 +56,8 @@ pub struct Driver<M, F> {
     sockets: Vec<Bound>,
     /// To and from the other workers, if there are any, and what has come from them and is not taken in.
     handover: Option<Handover>,
+    /// To the servers before this one.
+    ways: Ways,
     handed_over: VecDeque<OwnedDatagram>,
     notice: Rc<Notice>,
     shared: Rc<Shared>,
@@ -261,6 +264,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
             on_progress,
             sockets,
             handover: None,
+            ways: Ways::default(),
             handed_over: VecDeque::new(),
             notice: notice.clone(),
             shared: shared.clone(),
@@ -274,9 +278,15 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         Ok((driver, DriverHandle { handle: handle.clone(), notice, shared }))
     }
 
-    /// Has the driver exchange datagrams with those of other workers: to be called before it is spawned.
-    pub fn set_handover(&mut self, handover: Handover) {
+    /// Has the driver exchange datagrams with those of other workers, and give servers before this one what is theirs: to be called
+    /// before it is spawned.
+    ///
+    /// # Errors
+    /// The system does not let one of those servers be watched.
+    pub fn set_handover(&mut self, handover: Handover) -> io::Result<()> {
+        self.ways = handover.predecessors().ways(&self.handle)?;
         self.handover = Some(handover);
+        Ok(())
     }
 
     /// Where its sockets are bound, in the order they were given.
@@ -294,7 +304,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         progress |= self.check_deadline(now);
         let left = self.receive(now, context, &mut progress)?;
         let brought = self.exchange(now, context, &mut progress);
-        self.hand_over();
+        self.hand_over(context);
         if progress {
             (self.on_progress)(&mut self.machine.borrow_mut(), now);
         }
@@ -368,13 +378,13 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
     }
 
     /// Brings other workers what is theirs.
-    fn hand_over(&mut self) {
+    fn hand_over(&mut self, context: &mut Context<'_>) {
         let Some(handover) = &self.handover else { return };
         let mut machine = self.machine.borrow_mut();
         while let Some((worker, datagram)) = machine.poll_handover() {
             handover.send(worker, datagram);
         }
-        handover.flush();
+        handover.flush(&self.ways, context);
     }
 
     fn receive(&mut self, now: Instant, context: &mut Context<'_>, progress: &mut bool) -> io::Result<Left> {

@@ -15,7 +15,7 @@ use std::task::{Context, Waker};
 
 use base::{OwnedDatagram, PREDECESSOR};
 
-use crate::succession::Predecessors;
+use crate::succession::{Predecessors, Ways};
 
 /// The most datagrams in a mailbox. Default 1,024: the bursts of some workers at once.
 const MAX_WAITING: usize = 1024;
@@ -99,9 +99,9 @@ impl Handover {
         }
     }
 
-    /// There is nothing more to bring for now: what is for the servers before this one goes.
-    pub(crate) fn flush(&self) {
-        self.predecessors.flush();
+    /// There is nothing more to bring for now: what is for the servers before this one goes, by the ways of this worker's executor.
+    pub(crate) fn flush(&self, ways: &Ways, context: &mut Context<'_>) {
+        self.predecessors.flush(ways, context);
     }
 
     /// Moves all that has come to `into`, which is empty. If nothing has, the task of `context` is woken once something does.

@@ -23,12 +23,12 @@ use std::io::{self, Read};
 use std::net::{Ipv6Addr, SocketAddr as IpSocketAddr, SocketAddrV6};
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use base::{Ecn, FourTuple, OwnedDatagram};
 
-use crate::executor::Handle;
+use crate::executor::{Handle, Watched};
 use crate::sys;
 
 /// How many servers of one port may be ending at the same time, each with its last clients.
@@ -65,6 +65,10 @@ pub struct Offer {
 /// Servers of our ports that are ending and still have clients.
 #[derive(Debug, Default)]
 pub struct Predecessors(Vec<Predecessor>);
+
+/// One executor's ways to them, in their order.
+#[derive(Debug, Default)]
+pub(crate) struct Ways(Vec<Watched<UnixDatagram>>);
 
 #[derive(Debug)]
 struct Predecessor {
@@ -160,6 +164,12 @@ impl Predecessors {
         self.0.iter().any(Predecessor::is_there)
     }
 
+    /// Whether something waits for one of them to have room for it.
+    #[cfg(test)]
+    pub(crate) fn are_waited_for(&self) -> bool {
+        self.0.iter().any(Predecessor::is_waited_for)
+    }
+
     /// Whether one of them is of an older build, to which single datagrams are given back: it may take none.
     pub fn are_older(&self) -> bool {
         self.0.iter().any(|predecessor| predecessor.life.is_none())
@@ -184,14 +194,30 @@ impl Predecessors {
         Ok(())
     }
 
+    /// Watches on an executor whether they have room.
+    ///
+    /// # Errors
+    /// The system does not let one of them be watched.
+    pub(crate) fn ways(&self, handle: &Handle) -> io::Result<Ways> {
+        let watched = self.0.iter().map(|predecessor| handle.watch(predecessor.name.try_clone()?));
+        watched.collect::<io::Result<_>>().map(Ways)
+    }
+
     /// Gives each of them a datagram, of which only one knows the connection, with the next [`flush`](Predecessors::flush).
     pub(crate) fn give(&self, datagram: &OwnedDatagram) {
         self.0.iter().for_each(|predecessor| predecessor.give(datagram));
     }
 
-    /// Sends them what they have room for. The rest goes the next time.
-    pub(crate) fn flush(&self) {
-        self.0.iter().for_each(Predecessor::flush);
+    /// Sends them what they have room for. Once there is room for the rest, the task of `context` is woken: nothing else may come
+    /// that would have it tried again.
+    pub(crate) fn flush(&self, ways: &Ways, context: &mut Context<'_>) {
+        for (predecessor, way) in self.0.iter().zip(&ways.0) {
+            while predecessor.is_waited_for() && way.poll_writable(context).is_ready() {
+                if predecessor.send_waiting().is_err() {
+                    way.clear_writable();
+                }
+            }
+        }
     }
 }
 
@@ -223,11 +249,17 @@ impl Predecessor {
         }
     }
 
-    fn flush(&self) {
+    /// Whether messages wait for it.
+    fn is_waited_for(&self) -> bool {
+        !self.lock().is_empty()
+    }
+
+    /// Sends them; the error is that it has no room for the rest.
+    fn send_waiting(&self) -> io::Result<()> {
         let mut waiting = self.lock();
         while let Some(message) = waiting.front() {
             match self.name.send(message) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // It is there, or nobody is, or it is longer than the system lets a message be.
                 _ => {
@@ -235,6 +267,7 @@ impl Predecessor {
                 }
             }
         }
+        Ok(())
     }
 
     /// A thread that panicked while it held the lock has left a message behind that is cut, which its reader notices.
@@ -392,7 +425,7 @@ mod tests {
         let sent = datagram("192.0.2.1:443", "198.51.100.7:9", b"a word");
         assert!(predecessors.are_there());
         predecessors.give(&sent);
-        predecessors.flush();
+        send_waiting(&predecessors);
         let taken = std::cell::RefCell::new(Vec::new());
         executor.block_on(async {
             for offer in &offers {
@@ -406,12 +439,17 @@ mod tests {
         drop(offers);
         assert!(!predecessors.are_there());
         predecessors.give(&sent);
-        predecessors.flush();
+        send_waiting(&predecessors);
         assert_eq!(
             predecessors.0.iter().map(|one| one.lock().len()).sum::<usize>(),
             0,
             "nothing waits for who is gone"
         );
+    }
+
+    /// What goes without waiting for room.
+    fn send_waiting(predecessors: &Predecessors) {
+        predecessors.0.iter().for_each(|predecessor| drop(predecessor.send_waiting()));
     }
 
     /// A port that nothing else in this process takes.
@@ -431,14 +469,14 @@ mod tests {
             predecessors.give(&of_number(number));
             // As many as one turn of a driver may find.
             if number % 64 == 63 {
-                predecessors.flush();
+                send_waiting(&predecessors);
             }
         }
         let taken = std::cell::RefCell::new(Vec::new());
         executor.block_on(async {
             let handle = executor.handle();
             for _ in 0..3 {
-                predecessors.flush();
+                send_waiting(&predecessors);
                 let given_back = offer.given_back(handle, |datagram| taken.borrow_mut().push(datagram)).unwrap();
                 let _ = handle.timeout(Duration::from_millis(50), given_back).await;
             }
@@ -458,7 +496,7 @@ mod tests {
         let small = datagram("192.0.2.1:443", "198.51.100.7:9", &[7; 20]);
         for round in 0..20_000 {
             predecessors.give(if round % 3 == 0 { &large } else { &small });
-            predecessors.flush();
+            send_waiting(&predecessors);
         }
         let waiting = predecessors.0[0].lock();
         assert_eq!(waiting.len(), MOST_WAITING);
@@ -501,7 +539,7 @@ mod tests {
         assert!(predecessors.are_there() && predecessors.are_older());
         let sent = [datagram("192.0.2.1:443", "198.51.100.7:9", b"a"), datagram("[::1]:1", "[::]:0", &[7; 1200])];
         sent.iter().for_each(|datagram| predecessors.give(datagram));
-        predecessors.flush();
+        send_waiting(&predecessors);
         let mut buffer = vec![0; LONGEST];
         let mut taken = Vec::new();
         while let Ok(len) = older.recv(&mut buffer) {
@@ -530,7 +568,7 @@ mod tests {
         let sent = datagram("192.0.2.1:443", "198.51.100.7:9", &[7; 1200]);
         for _ in 0..20_000 {
             predecessors.give(&sent);
-            predecessors.flush();
+            send_waiting(&predecessors);
         }
         assert!(predecessors.are_there());
         assert_eq!(predecessors.0[0].lock().len(), MOST_WAITING);

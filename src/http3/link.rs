@@ -183,7 +183,7 @@ impl Link {
             }
         })?;
         if let Some(handover) = handover {
-            driver.set_handover(handover);
+            driver.set_handover(handover)?;
         }
         assert!(link.driver.set(notice).is_ok(), "a link has one driver");
         let task = handle.spawn_driver(async move {

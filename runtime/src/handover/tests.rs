@@ -1,6 +1,7 @@
 use super::*;
+use crate::executor::yield_now;
 use crate::worker::{Shutdown, spawn_workers};
-use crate::{Driver, UdpSocket, clock};
+use crate::{Driver, Executor, Offer, UdpSocket, clock};
 use base::{Datagram, Duration, Ecn, FourTuple, Instant, Machine, Transmit};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -99,7 +100,7 @@ fn a_driver_takes_in_what_another_thread_hands_over() {
                 }
             };
             let (mut driver, _) = Driver::new(&handle, vec![socket], machine.clone(), on_progress)?;
-            driver.set_handover(handovers[number].clone());
+            driver.set_handover(handovers[number].clone())?;
             handle.spawn(driver);
             if number == 0 {
                 let client = std::net::UdpSocket::bind("127.0.0.1:0")?;
@@ -122,4 +123,47 @@ fn a_driver_takes_in_what_another_thread_hands_over() {
     };
     workers.join().unwrap();
     assert_eq!(seen.load(Ordering::SeqCst), COUNT as usize);
+}
+
+/// What a predecessor has no room for is the last that comes: it is sent when there is room, though nothing else has the driver try again.
+#[test]
+fn what_waits_for_a_predecessor_goes_when_it_has_room() {
+    let executor = Executor::new().unwrap();
+    let handle = executor.handle();
+    let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_address();
+    let offer = Offer::announce(address.port()).unwrap();
+    let handover = Handover::among(1, Predecessors::of([address.port()].into_iter())).remove(0);
+    let passer = Passer { to: PREDECESSOR, from_socket: 0, waiting: VecDeque::new(), received: Vec::new() };
+    let machine = Rc::new(RefCell::new(passer));
+    let (mut driver, _) = Driver::new(handle, vec![socket], machine.clone(), |_, _| {}).unwrap();
+    driver.set_handover(handover.clone()).unwrap();
+    handle.spawn(driver);
+    let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let taken = Rc::new(RefCell::new(Vec::new()));
+    let takes = taken.clone();
+    executor.block_on(async {
+        // One in each turn, and so in each message, until one waits.
+        let mut count = 0_u32;
+        while !handover.predecessors().are_waited_for() {
+            client.send_to(&datagram(count, 1200).payload, address).unwrap();
+            count += 1;
+            while machine.borrow().from_socket < count as usize {
+                yield_now().await;
+            }
+            yield_now().await;
+        }
+        let take = move |datagram: OwnedDatagram| {
+            takes.borrow_mut().push(u32::from_be_bytes(*datagram.payload.first_chunk().unwrap()));
+        };
+        handle.spawn_detached(offer.given_back(handle, take).unwrap());
+        let all = async {
+            while taken.borrow().len() < count as usize {
+                handle.sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let came = handle.timeout(Duration::from_secs(20), all).await;
+        assert!(came.is_ok(), "{} of {count}", taken.borrow().len());
+        assert!(taken.borrow().iter().copied().eq(0..count), "in their order");
+    });
 }
