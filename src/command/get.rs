@@ -128,11 +128,13 @@ pub fn run(arguments: Get) -> Result<(), Failure> {
         }
         let fetched = fetched?;
         // What was received before a failure is still written.
-        let written = interruption.unless(finish_output(job)).await?;
+        let written = interruption.unless(finish_output(job, fetched.is_err())).await?;
         written.and(fetched)
     })?
 }
 
+/// How long what was received before a failure has at least to be written.
+const LAST_WRITES: Duration = Duration::from_secs(1);
 /// How long what goes through a proxy has at the end, to leave this host.
 const FAREWELL: Duration = Duration::from_millis(20);
 /// The status of certificates to trust that cannot be used, and of one's own.
@@ -344,7 +346,9 @@ fn too_late(job: &Job, what: &str) -> Failure {
     Failure::Coded(28, format!("{what} within the {} s of --max-time", job.limits.whole.as_secs_f64()))
 }
 
-async fn finish_output(job: &Job) -> Result<(), Failure> {
-    let in_time = job.handle.timeout_at(job.end, job.out.finish()).await;
+async fn finish_output(job: &Job, has_failed: bool) -> Result<(), Failure> {
+    // Where the limit for all was the failure, no time is left.
+    let end = if has_failed { job.end.max(job.handle.read_clock() + LAST_WRITES) } else { job.end };
+    let in_time = job.handle.timeout_at(end, job.out.finish()).await;
     in_time.unwrap_or_else(|_| Err(too_late(job, "standard output did not take what was received")))
 }
