@@ -544,6 +544,11 @@ fn a_signal_lets_what_is_under_way_finish() -> Result<(), Error> {
     Ok(())
 }
 
+/// What a server said that was told to end. That it waits is none of it: it may hear of the signal before it hears that a client has left.
+fn but_for_waiting(said: &str) -> String {
+    said.lines().filter(|line| !line.starts_with("posthaste: ending: waits for 1 connection with 0 requests")).collect()
+}
+
 /// Who starts a server by nohup wants it to outlive the terminal.
 #[test]
 fn a_hangup_that_was_ignored_from_the_beginning_ends_nothing() {
@@ -554,7 +559,7 @@ fn a_hangup_that_was_ignored_from_the_beginning_ends_nothing() {
     serving.signal("-HUP");
     // In the order in which they came: what is answered was asked after it.
     expect(&serving.get(&[&serving.url("/bytes/1000")]), 0, &[]);
-    assert_eq!(serving.end(), "");
+    assert_eq!(but_for_waiting(&serving.end()), "");
 }
 
 #[test]
@@ -756,6 +761,6 @@ fn serve_listens_by_tcp_where_it_listens_by_udp() {
         let url = serving.url("");
         let address = url.strip_prefix("https://").unwrap();
         assert_eq!(std::net::TcpStream::connect(address).is_ok(), is_there, "{arguments:?}");
-        assert_eq!(serving.end(), "");
+        assert_eq!(but_for_waiting(&serving.end()), "");
     }
 }

@@ -148,10 +148,14 @@ fn silent_clients_are_let_go_and_places_are_shared_with_tls() {
     });
     let plain = workers.plain_addresses()[0];
     assert_eq!(rest(connect(plain)), "", "one that says nothing");
-    let mut slow = connect(plain);
-    slow.write_all(b"GET / HTTP/1.1\r\nhost: a.exa").unwrap();
-    let answer = rest(slow);
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    let mut answers = (0..100).map(|_| {
+        let mut slow = connect(plain);
+        let _ = slow.write_all(b"GET / HTTP/1.1\r\nhost: a.exa");
+        rest(slow)
+    });
+    // One that a busy machine keeps from beginning for as long is as silent as the first.
+    let answer = answers.find(|answer| !answer.is_empty());
+    assert!(answer.as_ref().is_some_and(|answer| answer.starts_with("HTTP/1.1 408 ")), "{answer:?}");
     end(workers);
 
     let workers = start(|builder| builder.tcp().max_connections(1));

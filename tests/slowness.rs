@@ -163,7 +163,7 @@ fn a_handshake_that_stops_is_given_up_after_the_time_that_is_set() -> Result<(),
         let client = Client::builder(roots.clone()).build(&handle);
         let url = format!("https://127.0.0.1:{}/", relay.address().port());
         let asking = handle.spawn(async move { client.get(&url).send().await.map(drop) });
-        soon(&handle, "the server hears of it", || !server.connections().is_empty()).await;
+        soon(&handle, "the server hears of it", || server.stats().strangers.accepted == 1).await;
         soon(&handle, "the server forgets it", || server.connections().is_empty()).await;
         asking.abort();
         // By TCP, with not even a first byte.
@@ -176,10 +176,18 @@ fn a_handshake_that_stops_is_given_up_after_the_time_that_is_set() -> Result<(),
         let ended = silent.join().unwrap();
         let is_timeout = |error: &std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
         assert!(!ended.as_ref().is_err_and(is_timeout), "the server says nothing: {ended:?}");
-        // Who completes it in time stays for as long as it likes.
-        let client = Client::builder(roots).build(&handle);
+        // Who completes it in time stays for as long as it likes. A machine that is busy for so long lets it be tried again.
         let base = format!("https://{address}/");
-        assert_eq!(client.get(&base).send().await?.body().read_to_end(100).await?, b"hello");
+        let mut answered = None;
+        for _ in 0..20 {
+            let client = Client::builder(roots.clone()).build(&handle);
+            if let Ok(mut response) = client.get(&base).send().await {
+                assert_eq!(response.body().read_to_end(100).await?, b"hello");
+                answered = Some(client);
+                break;
+            }
+        }
+        let client = answered.expect("one of them is in time");
         handle.sleep(SHORT * 2).await;
         assert_eq!(server.connections().len(), 1);
         assert_eq!(client.get(&base).send().await?.body().read_to_end(100).await?, b"hello");

@@ -10,6 +10,9 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// Of QUIC before TCP, where nothing is known yet.
+const HEAD_START: Duration = Duration::from_secs(1);
+
 /// A port to which TCP leads as to `server`, and UDP does not; with a `silent` socket UDP leads to somebody who never answers.
 fn tcp_alone(server: SocketAddr, is_silent: bool) -> (u16, Option<UdpSocket>) {
     let (port, silent, _) = tcp_alone_until_cut(server, is_silent);
@@ -114,19 +117,21 @@ fn a_server_that_is_silent_by_udp_comes_by_tcp_and_that_is_remembered() -> Resul
         let url = format!("https://a.example:{port}/");
         let (client, events) = told(builder(&roots, port).tcp().max_idle(Duration::from_millis(20)));
         let client = client.build(&handle);
-        let begun = Instant::now();
-        assert_eq!(client.get(&url).send().await?.version(), HttpVersion::Http2);
-        let first = begun.elapsed();
-        assert!(first >= Duration::from_secs(1), "QUIC has a head start: {first:?}");
-        while client.open_connections() > 0 {
-            handle.sleep(Duration::from_millis(5)).await;
+        let mut took = Vec::new();
+        // The first waits for that, and so may others of a machine that is busy for as long; but not all.
+        while took.len() < 2 || took.last().is_some_and(|took| *took >= HEAD_START) {
+            let begun = Instant::now();
+            assert_eq!(client.get(&url).send().await?.version(), HttpVersion::Http2);
+            took.push(begun.elapsed());
+            assert!(took.len() <= 10, "{took:?}");
+            while client.open_connections() > 0 {
+                handle.sleep(Duration::from_millis(5)).await;
+            }
         }
-        let begun = Instant::now();
-        assert_eq!(client.get(&url).send().await?.version(), HttpVersion::Http2);
-        assert!(begun.elapsed() < first, "{:?} and {first:?}", begun.elapsed());
+        assert!(took[0] >= HEAD_START, "{took:?}");
         let because: Vec<bool> =
             events.borrow().iter().map(|event| matches!(event, ClientEvent::ByTcp { because: None, .. })).collect();
-        assert_eq!(because, [true, true]);
+        assert_eq!(because, vec![true; took.len()]);
         Ok(())
     })?
 }

@@ -113,6 +113,8 @@ fn r10_a_client_that_moves_after_a_takeover_is_served_to_the_end() -> Result<(),
         let path = Path::parse(["delay=10", "rate=1600", "rebinding=700"]).unwrap();
         let relay = Relay::start(address.parse().unwrap(), path).unwrap();
         let (before, folder) = (&mut old, &folder);
+        // The relay stays: the last words of the client may still be on their way.
+        let relay = &relay;
         let next = posthaste::run(|handle| async move {
             let client = Client::builder(Roots::dangerous_accept_any()).build(&handle);
             let url = format!("https://{}/bytes/{LENGTH}", relay.address());

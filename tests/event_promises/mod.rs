@@ -119,8 +119,8 @@ pub(crate) fn keep(store: &dyn Store, prefix: &str) {
 fn what_is_published_is_fetched_in_order_with_the_same_bytes(place: &Place<'_>) {
     let published = place.publish((0..100).map(|number| event(&format!("e{number}"), "")).collect());
     assert!(published.iter().map(|one| one.sequence).eq(1..=100));
-    assert_eq!(place.subscribe("s", quick()), (true, 1));
-    assert!(!place.subscribe("s", quick()).0, "it is there");
+    assert_eq!(place.subscribe("s", SubscriptionSettings::default()), (true, 1));
+    assert!(!place.subscribe("s", SubscriptionSettings::default()).0, "it is there");
     let first = place.fetch("s", 30, PATIENCE);
     let second = place.fetch("s", 1000, PATIENCE);
     let expected: Vec<String> = (0..100).map(|number| format!("e{number}")).collect();

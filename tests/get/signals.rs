@@ -77,12 +77,13 @@ fn a_signal_removes_what_is_not_complete_and_closes_the_connection() -> Result<(
     Ok(())
 }
 
-/// `timeout` sends its signal to the process and to its group at once.
+/// `timeout` sends its signal to the process and to its group at once. A process that stands still meanwhile has both at the same moment,
+/// however long it takes to send them.
 #[test]
 fn two_signals_at_once_are_one() -> Result<(), Error> {
     for _ in 0..3 {
         let end = |getting: &mut Running| {
-            let both = format!("kill -INT {0}; kill -TERM {0}", getting.0.id());
+            let both = format!("kill -STOP {0}; kill -INT {0}; kill -TERM {0}; kill -CONT {0}", getting.0.id());
             assert!(Command::new("sh").args(["-c", &both]).status().unwrap().success());
         };
         let status = ended_while_fetching(&["--out", "out"], end)?;

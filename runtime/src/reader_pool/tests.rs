@@ -71,6 +71,7 @@ fn when_every_thread_hangs_each_wait_has_an_end() {
     let pool = ReaderPool::with(Limits { patience: Duration::from_millis(50), ..SMALL });
     let (releases, calls): (Vec<_>, Vec<_>) = (0..SMALL.max_threads).map(|_| stuck()).unzip();
     let hanging: Vec<_> = calls.into_iter().map(|call| pool.run(call)).collect();
+    let begun = clock::now();
     Executor::new().unwrap().block_on(async {
         let behind = pool.run(|| ());
         for job in hanging.into_iter().chain([behind]) {
@@ -78,9 +79,15 @@ fn when_every_thread_hangs_each_wait_has_an_end() {
         }
         assert!(threads(&pool) <= SMALL.max_threads);
         drop(releases);
-        // They serve again.
         until(|| pool.owner.shared.lock().running.is_empty());
-        assert_eq!(pool.run(|| 7).await.unwrap(), 7);
+        // They serve again. On a machine that is busy for as long as a job may take, one of them may be late by that.
+        let served = loop {
+            match pool.run(|| 7).await {
+                Err(JobError::Late) => assert!(clock::now() - begun < Duration::from_secs(30), "all are late"),
+                served => break served.unwrap(),
+            }
+        };
+        assert_eq!(served, 7);
     });
 }
 

@@ -1,7 +1,7 @@
 //! A backend whose every byte a test decides: each connection is a thread that reads requests as they stand on the wire.
 
 use runtime::Handle;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::Duration;
@@ -162,9 +162,15 @@ impl Connection {
     pub(super) fn echo(&mut self, mut left: usize) {
         let mut room = vec![0; 64 << 10];
         while left > 0 {
-            let Ok(count @ 1..) = self.stream.read(&mut room) else { return };
-            self.say(&room[..count]);
-            left -= count;
+            match self.stream.read(&mut room) {
+                Ok(count @ 1..) => {
+                    self.say(&room[..count]);
+                    left -= count;
+                }
+                // Of a read with a time limit a stop of the process is the end, and not of the others.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                _ => return,
+            }
         }
     }
 }
