@@ -1,8 +1,8 @@
 //! What CUBIC by itself makes of a path that two connections share: RFC 9438 with HyStart++ (RFC 9406) or without, on a link with a queue.
 //!
-//! There is no transport in it: each packet that arrives is acknowledged at once and for itself, a packet counts as lost when one that was sent three
-//! later has arrived, and nothing but the window and a pace of 1.25 windows in a round trip (two in slow start) holds a sender back. So where
-//! ours shares a path less evenly than this, the reason is ours, and where both do, it is that of the two RFCs.
+//! There is no transport in it: a packet that arrives is acknowledged at once, a packet counts as lost when one that was sent three
+//! later has arrived, and nothing but the window and a pace of 1.25 windows in a round trip (two in slow start) holds a sender back. How many packets
+//! are acknowledged together, and how much may leave at once, is of no RFC and counts nearly as much as what is ([`Manner`]).
 
 use crate::Cell;
 use std::cmp::Reverse;
@@ -24,10 +24,22 @@ const OVERTAKEN: u64 = 3;
 const SAMPLES: u32 = 8;
 const CAREFUL_ROUNDS: u32 = 5;
 const CAREFUL_GROWTH: f64 = 0.25;
-/// How long before it is due a packet may leave by the pace.
-const BURST: f64 = 0.001;
+/// Of a window outside slow start, the part that is acknowledged together at most, and packets in slow start.
+const ACKS_PER_WINDOW: f64 = 24.0;
+const TOGETHER_IN_SLOW_START: usize = 2;
 /// Seconds of the second connection after which the shares are looked at, and until when.
 const LOOKED_AT: [f64; 2] = [10.0, 30.0];
+
+/// What a sender and its receiver do that decides how evenly a path is shared.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Whether slow start looks at round trips (RFC 9406).
+    pub uses_hystart: bool,
+    /// Packets that are acknowledged together at most.
+    pub together: usize,
+    /// Seconds before it is due that a packet may leave by the pace.
+    pub burst: f64,
+}
 
 /// By how much a round trip has to grow to count (RFC 9406 section 4.3).
 fn threshold(round_trip: f64) -> f64 {
@@ -97,6 +109,8 @@ struct Flow {
     in_flight: BTreeMap<u64, f64>,
     next: u64,
     next_due: f64,
+    /// What has arrived and is not acknowledged: number, and when it was sent.
+    unacknowledged: Vec<(u64, f64)>,
     wakes: bool,
     round_trip: f64,
     least_round_trip: f64,
@@ -117,6 +131,7 @@ impl Flow {
             in_flight: BTreeMap::new(),
             next: 0,
             next_due: begin,
+            unacknowledged: Vec::new(),
             wakes: false,
             round_trip,
             least_round_trip: f64::INFINITY,
@@ -129,7 +144,19 @@ impl Flow {
         self.window < self.slow_start_until
     }
 
-    fn on_arrival(&mut self, now: f64, number: u64, sent: f64) {
+    /// A packet has arrived, and is acknowledged with those before it once they are enough.
+    fn on_arrival(&mut self, now: f64, number: u64, sent: f64, together: usize) {
+        self.unacknowledged.push((number, sent));
+        let part = (self.window / ACKS_PER_WINDOW) as usize;
+        let enough = if self.is_in_slow_start() { TOGETHER_IN_SLOW_START } else { part.max(1) }.min(together);
+        if self.unacknowledged.len() >= enough.min(self.in_flight.len()) {
+            for (number, sent) in std::mem::take(&mut self.unacknowledged) {
+                self.on_acknowledged(now, number, sent);
+            }
+        }
+    }
+
+    fn on_acknowledged(&mut self, now: f64, number: u64, sent: f64) {
         self.in_flight.remove(&number);
         self.arrived += 1;
         self.round_trip += (now - sent - self.round_trip) / 8.0;
@@ -211,6 +238,7 @@ struct Path {
     /// Packets a second, and as many in the queue.
     rate: f64,
     queue: f64,
+    burst: f64,
     /// Until when it is busy.
     busy_until: f64,
     /// By nanoseconds and in the order of becoming known.
@@ -220,11 +248,11 @@ struct Path {
 }
 
 impl Path {
-    fn new(cell: &Cell) -> Path {
+    fn new(cell: &Cell, burst: f64) -> Path {
         let (rate, round_trip) = (cell.rate as f64 * 125_000.0 / PACKET, cell.round_trip as f64 / 1000.0);
         let queue = (cell.queue as f64 / 100.0 * rate * round_trip).max(SHORTEST_QUEUE);
         let (happenings, known) = (BinaryHeap::new(), BTreeMap::new());
-        Path { round_trip, rate, queue, busy_until: 0.0, happenings, known, count: 0 }
+        Path { round_trip, rate, queue, burst, busy_until: 0.0, happenings, known, count: 0 }
     }
 
     fn add(&mut self, at: f64, flow: usize, happening: Happening) {
@@ -249,7 +277,7 @@ impl Path {
                 return;
             }
             let gain = if flow.is_in_slow_start() { 2.0 } else { 1.25 };
-            flow.next_due = flow.next_due.max(now - BURST) + flow.round_trip / (gain * flow.window);
+            flow.next_due = flow.next_due.max(now - self.burst) + flow.round_trip / (gain * flow.window);
             let number = flow.next;
             flow.next += 1;
             flow.in_flight.insert(number, now);
@@ -264,11 +292,11 @@ impl Path {
 
 /// Jain's index of two connections of which the second begins after so many milliseconds, from its tenth second to its thirtieth, and what
 /// they use of the rate.
-pub fn fairness(cell: &Cell, begin: u64, uses_hystart: bool) -> (f64, f64) {
+pub fn fairness(cell: &Cell, begin: u64, manner: Manner) -> (f64, f64) {
     let begin = begin as f64 / 1000.0;
     let [first_look, last_look] = LOOKED_AT.map(|seconds| begin + seconds);
-    let mut path = Path::new(cell);
-    let mut flows = [0.0, begin].map(|begin| Flow::new(begin, path.round_trip, uses_hystart));
+    let mut path = Path::new(cell, manner.burst);
+    let mut flows = [0.0, begin].map(|begin| Flow::new(begin, path.round_trip, manner.uses_hystart));
     for (place, at) in [0.0, begin].into_iter().enumerate() {
         path.add(at, place, Happening::Due);
     }
@@ -280,7 +308,7 @@ pub fn fairness(cell: &Cell, begin: u64, uses_hystart: bool) -> (f64, f64) {
         let flow = &mut flows[place];
         match happening {
             Happening::Due => flow.wakes = false,
-            Happening::Arrival(number, sent) => flow.on_arrival(now, number, sent),
+            Happening::Arrival(number, sent) => flow.on_arrival(now, number, sent, manner.together),
         }
         path.send(now, place, flow);
     }

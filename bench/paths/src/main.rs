@@ -11,8 +11,9 @@
 //! `bench-paths bytes FIRST LAST [STEP]`: the same paths, ours alone: whether every byte is right, and the least goodput.
 //! `bench-paths fairness CONTROL RATE ROUND-TRIP QUEUE SEEDS [BEGIN,...]`: what two connections make of one path, of ours and of
 //! quinn-proto. The second begins after so many milliseconds, 2,000 unless that is said.
-//! `bench-paths ideal RATE ROUND-TRIP QUEUE [BEGIN,...]`: what CUBIC by itself would make of it, with HyStart++ and without.
-//! `bench-paths two CONTROL RATE ROUND-TRIP QUEUE MILLISECONDS UNTIL [SEED]`: the same in the course of time.
+//! `bench-paths ideal RATE ROUND-TRIP QUEUE [BEGIN,... [TOGETHER [BURST]]]`: what CUBIC by itself would make of it, with HyStart++ and
+//! without, if so many packets are acknowledged together at most (1) and what is due in so many milliseconds may leave at once (1).
+//! `bench-paths two CONTROL RATE ROUND-TRIP QUEUE MILLISECONDS UNTIL [SEED [BEGIN]]`: the same in the course of time.
 
 use bench_paths::table::Table;
 use bench_paths::{Cell, Control, goals, ideal, ours, quinn};
@@ -57,13 +58,16 @@ fn fairness(arguments: &[String]) {
     }
 }
 
-/// `ideal RATE ROUND-TRIP QUEUE [BEGIN,...]`: what CUBIC by itself would make of a path that two connections share.
+/// `ideal RATE ROUND-TRIP QUEUE [BEGIN,... [TOGETHER [BURST]]]`: what CUBIC by itself would make of a path that two connections share.
 fn look_at_ideal(arguments: &[String]) {
     let number = |index: usize| arguments[index].parse::<u64>().expect("a number");
     let cell = Cell { rate: number(0), round_trip: number(1), queue: number(2), loss: 0.0, reordering: 0.0 };
     let begins = list(arguments.get(3).cloned(), &[2000]);
+    let together = if arguments.len() > 4 { number(4) as usize } else { 1 };
+    let burst = if arguments.len() > 5 { number(5) as f64 / 1000.0 } else { 0.001 };
     for (name, uses_hystart) in [("with HyStart++", true), ("without", false)] {
-        let all: Vec<(f64, f64)> = begins.iter().map(|begin| ideal::fairness(&cell, *begin, uses_hystart)).collect();
+        let manner = ideal::Manner { uses_hystart, together, burst };
+        let all: Vec<(f64, f64)> = begins.iter().map(|begin| ideal::fairness(&cell, *begin, manner)).collect();
         let mean = |of: fn(&(f64, f64)) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
         let least = all.iter().map(|(index, _)| *index).fold(1.0, f64::min);
         let (index, used) = (mean(|one| one.0), mean(|one| one.1));
@@ -110,12 +114,13 @@ fn look_at_goals(arguments: &[String]) {
     }
 }
 
-/// `two CONTROL RATE ROUND-TRIP QUEUE MILLISECONDS UNTIL [SEED]`: two connections on one path in the course of time.
+/// `two CONTROL RATE ROUND-TRIP QUEUE MILLISECONDS UNTIL [SEED [BEGIN]]`: two connections on one path in the course of time.
 fn two(arguments: &[String]) {
     let number = |index: usize| arguments[index].parse::<u64>().expect("a number");
     let cell = Cell { rate: number(1), round_trip: number(2), queue: number(3), loss: 0.0, reordering: 0.0 };
     let seed = if arguments.len() > 6 { number(6) } else { 1 };
-    ours::watch_two(seed, &cell, Control::parse(&arguments[0]), number(4), number(5));
+    let begin = if arguments.len() > 7 { number(7) } else { 2000 };
+    ours::watch_two(seed, &cell, Control::parse(&arguments[0]), begin, number(4), number(5));
 }
 
 /// `bytes FIRST LAST [STEP]`: the paths of `seeds`, ours alone. A byte that is wrong ends the program.

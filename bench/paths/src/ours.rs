@@ -264,15 +264,15 @@ pub fn fairness(seed: u64, cell: &Cell, control: Control, begin: u64) -> (f64, f
     shares_of_two(cell, &before, &pair.world.machine(pair.client).each)
 }
 
-/// What two connections make of one path that begin two seconds apart, again and again until so many milliseconds: of each its window,
-/// what is in flight, and the share of the rate that it had since the line before.
-pub fn watch_two(seed: u64, cell: &Cell, control: Control, every: u64, until: u64) {
+/// What two connections make of one path, the second of which begins after so many milliseconds, again and again until `until`: of each its
+/// window, what is in flight, and the share of the rate that it had since the line before.
+pub fn watch_two(seed: u64, cell: &Cell, control: Control, begin: u64, every: u64, until: u64) {
     let mut pair = Pair::new(seed, cell, control);
     let at = |milliseconds: u64| Instant::ZERO + Duration::from_millis(milliseconds);
-    pair.world.run_until(at(2000), |_| false);
-    pair.world.machine_mut(pair.client).connect(at(2000));
+    pair.world.run_until(at(begin), |_| false);
+    pair.world.machine_mut(pair.client).connect(at(begin));
     let mut before = BTreeMap::new();
-    for time in (2000 + every..=until).step_by(every as usize) {
+    for time in (begin + every..=until).step_by(every as usize) {
         pair.world.run_until(at(time), |_| false);
         let each = pair.world.machine(pair.client).each.clone();
         let server = &pair.world.machine(pair.server).endpoint;
