@@ -299,8 +299,9 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         self.notice.on_turn();
         self.change_sockets();
         let mut progress = false;
-        let unsent = self.transmit(self.handle.read_clock(), context, &mut progress);
-        let now = self.handle.read_clock();
+        let begun = self.handle.read_clock();
+        let (unsent, sent) = self.transmit(begun, context, &mut progress);
+        let now = if sent > 0 { self.handle.read_clock() } else { begun };
         progress |= self.check_deadline(now);
         let left = self.receive(now, context, &mut progress)?;
         let brought = self.exchange(now, context, &mut progress);
@@ -490,16 +491,17 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
         (datagrams, Left::Nothing)
     }
 
-    fn transmit(&mut self, now: Instant, context: &mut Context<'_>, progress: &mut bool) -> Left {
+    /// Sends what the machine has: whether something is left, and how many bytes the system took.
+    fn transmit(&mut self, now: Instant, context: &mut Context<'_>, progress: &mut bool) -> (Left, usize) {
         let mut bytes = 0;
         for _ in 0..TRANSMIT_CALLS {
             if bytes >= TRANSMIT_BYTES {
-                return Left::Something;
+                return (Left::Something, bytes);
             }
             let Some(held) = self.held.take().or_else(|| self.next_transmit(now)) else {
                 self.notice.on_flushed();
                 *progress |= !self.is_news_left && self.machine.borrow().has_news();
-                return Left::Nothing;
+                return (Left::Nothing, bytes);
             };
             let Some(Bound { socket, .. }) = self.sockets.get(held.socket) else {
                 assert!(self.sockets.is_empty(), "what waits for a socket that is closed is dropped with it");
@@ -507,7 +509,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
             };
             if socket.poll_writable(context).is_pending() {
                 self.held = Some(held);
-                return Left::Nothing;
+                return (Left::Nothing, bytes);
             }
             let rest = Transmit { len: held.transmit.len - held.done, ..held.transmit };
             let payload = &self.buffer[held.done..held.transmit.len];
@@ -523,7 +525,7 @@ impl<M: Machine, F: FnMut(&mut M, Instant)> Driver<M, F> {
                 socket.clear_writable();
             }
         }
-        Left::Something
+        (Left::Something, bytes)
     }
 
     fn next_transmit(&mut self, now: Instant) -> Option<Held> {

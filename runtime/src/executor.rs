@@ -97,6 +97,7 @@ impl Executor {
         let waker = Waker::from(main_waker.clone());
         core.ready.push(MAIN, Kind::Ordinary);
         let (mut woken, mut drivers) = (VecDeque::new(), VecDeque::new());
+        core.read_clock();
         loop {
             core.fire_timers();
             for _ in 0..ROUNDS {

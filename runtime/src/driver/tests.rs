@@ -352,7 +352,7 @@ fn what_meets_a_full_socket_is_kept_and_sent_later() {
         driver.held = Some(Held { transmit, done: 3, socket: 0 });
         driver.sockets[0].socket.clear_writable();
         machine.borrow_mut().waiting.push_back((four_tuple, Ecn::NotEct, vec![9; 3]));
-        assert!(driver.transmit(clock::now(), context, &mut false) == Left::Nothing);
+        assert!(driver.transmit(clock::now(), context, &mut false).0 == Left::Nothing);
         assert!(driver.held.is_some());
         assert_eq!(machine.borrow().waiting.len(), 1, "nothing overtakes it");
         Poll::Ready(())

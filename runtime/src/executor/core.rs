@@ -183,9 +183,9 @@ impl Core {
         drop(waker);
     }
 
-    /// Wakes all whose deadline has come.
+    /// Wakes all whose deadline has come, as of the last reading of the clock.
     pub(crate) fn fire_timers(&self) {
-        let now = self.read_clock();
+        let now = self.now.get();
         if self.timers.borrow().next_deadline().is_none_or(|deadline| deadline > now) {
             return;
         }
@@ -233,17 +233,19 @@ impl Core {
 
     // Waiting.
 
-    /// Takes in events; waits for one, or for a timer, or for another thread, if no task is ready.
+    /// Takes in events; waits for one, or for a timer, or for another thread, if no task is ready. The clock is read behind that, for the
+    /// whole turn that follows.
     pub(crate) fn wait_for_events(&self) -> io::Result<()> {
         self.starved.set(false);
         if !self.ready.is_empty() {
-            return self.take_events(Some(Duration::ZERO)).map(drop);
+            let taken = self.take_events(Some(Duration::ZERO));
+            self.read_clock();
+            return taken.map(drop);
         }
-        let start = clock::now();
-        let until_timer = self.until_timer(start);
+        let start = self.read_clock();
         let looks = !self.budget().is_zero();
-        if self.look_for_events(start, until_timer)? {
-            self.starved.set(clock::now() - start >= STARVED);
+        if self.look_for_events(start)? {
+            self.starved.set(self.now.get() - start >= STARVED);
             return Ok(());
         }
         self.starved.set(true);
@@ -251,11 +253,12 @@ impl Core {
             return Ok(());
         }
         self.count(|stats| stats.sleeps += 1);
-        let any = self.take_events(self.until_timer(clock::now()));
+        let any = self.take_events(self.until_timer());
         self.ready.awake();
+        let woken = self.read_clock();
         // Who has looked has learnt from that already.
         if any? && !looks {
-            self.learn(|patience| patience.on_woken(clock::now() - start));
+            self.learn(|patience| patience.on_woken(woken - start));
         }
         Ok(())
     }
@@ -271,29 +274,30 @@ impl Core {
         if self.crowd.borrow().is_large() { Duration::ZERO } else { self.patience.get().budget() }
     }
 
-    fn until_timer(&self, now: Instant) -> Option<Duration> {
-        self.timers.borrow().next_deadline().map(|deadline| deadline - now)
+    fn until_timer(&self) -> Option<Duration> {
+        self.timers.borrow().next_deadline().map(|deadline| deadline - self.now.get())
     }
 
-    /// Asks for events without sleeping, for as long as it seems to pay; true if the turn is to go on.
-    fn look_for_events(&self, start: Instant, until_timer: Option<Duration>) -> io::Result<bool> {
+    /// Asks for events without sleeping, for as long as it seems to pay, and reads the clock each time; true if the turn is to go on.
+    fn look_for_events(&self, start: Instant) -> io::Result<bool> {
         // A sleep this short would be several times too long.
-        let to_timer = until_timer.filter(|left| *left <= self.patience.get().longest());
+        let to_timer = self.until_timer().filter(|left| *left <= self.patience.get().longest());
         let budget = to_timer.unwrap_or(self.budget());
         if budget.is_zero() && to_timer.is_none() {
             return Ok(false);
         }
         // Once at least, though a timer be due already: one that always is must not keep descriptors from being heard.
         loop {
-            if self.take_events(Some(Duration::ZERO))? {
-                let idle = clock::now() - start;
+            let any = self.take_events(Some(Duration::ZERO))?;
+            let idle = self.read_clock() - start;
+            if any {
                 self.learn(|patience| patience.on_found(idle));
                 return Ok(true);
             }
             if !self.ready.is_empty() {
                 return Ok(true);
             }
-            if clock::now() - start >= budget {
+            if idle >= budget {
                 break;
             }
             std::thread::yield_now();
