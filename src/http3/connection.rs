@@ -164,9 +164,13 @@ impl Dial {
         Ok(Rc::new(connection))
     }
 
-    /// Closes all connections, and lets the servers know.
+    /// Closes all connections, and lets the servers know. What they are to be told before that leaves first, such as that a request is
+    /// broken off, and why: a connection that is closing says nothing else (RFC 9000 section 10.2.1).
     pub(crate) async fn close_all(&self) {
         let links: Vec<Rc<Link>> = self.links.borrow().iter().flatten().cloned().collect();
+        for link in &links {
+            link.farewell().await;
+        }
         links.iter().for_each(|link| link.close_all());
         for link in links {
             link.farewell().await;

@@ -1,8 +1,11 @@
 //! How long a client waits, and what it says then.
 
-use crate::support::with_server;
+use crate::support::{with_server, with_server_of};
+use posthaste::trace::TraceLines;
 use posthaste::{Error, Reply, Request, Timeouts, Waited};
 use std::future::pending;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const SHORT: Duration = Duration::from_millis(200);
@@ -74,15 +77,15 @@ fn an_upload_is_waited_for_by_what_the_server_takes_of_it() -> Result<(), Error>
         let post = |path: &str| client.post(&format!("{base}{path}")).timeouts(limits);
         let error = post("/nothing").body(vec![0; 50_000_000]).send().await.unwrap_err();
         expect(&error, Waited::FirstByte, "0.2 s");
-        let error = post("/nothing").send_from(std::io::repeat(0)).await.unwrap_err();
+        let error = post("/nothing").send_from(io::repeat(0)).await.unwrap_err();
         expect(&error, Waited::FirstByte, "0.2 s");
         let counted = in_time(async || {
-            let (reader, mut writer) = std::io::pipe().unwrap();
+            let (reader, mut writer) = io::pipe().unwrap();
             // It ends with the last part, or with who reads it.
             std::thread::spawn(move || {
                 (0..3).try_for_each(|_| {
                     std::thread::sleep(SHORT * 2);
-                    std::io::Write::write_all(&mut writer, b"some")
+                    writer.write_all(b"some")
                 })
             });
             post("/taken").send_from(reader).await?.body().read_to_end(9).await
@@ -107,4 +110,41 @@ fn a_reader_that_pauses_is_not_the_servers_idleness() -> Result<(), Error> {
         assert_eq!(counted.await?, b"4");
         Ok(())
     })
+}
+
+/// What is written, for a look at it afterwards.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A server learns that nobody wants an answer any more, though the connection is closed in the same moment.
+#[test]
+fn a_request_that_is_given_up_is_told_before_the_close() -> Result<(), Error> {
+    let written = Written::default();
+    let lines = TraceLines::new(written.clone());
+    with_server_of(
+        answer,
+        |client| client.trace(lines),
+        async |client, base, handle| {
+            client.get(&base).send().await?;
+            let nothing = client.get(&format!("{base}/nothing")).send();
+            assert!(handle.timeout(Duration::from_millis(20), nothing).await.is_err());
+            client.close().await;
+            Ok::<(), Error>(())
+        },
+    )?;
+    let lines = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let line = |what: &str| lines.lines().position(|line| line.contains("sent 1-RTT") && line.contains(what));
+    let (stop, close) = (line("STOP_SENDING 4 "), line("CONNECTION_CLOSE"));
+    assert!(stop.is_some() && stop < close, "{stop:?}, {close:?}: {lines}");
+    Ok(())
 }

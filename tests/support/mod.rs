@@ -1,7 +1,7 @@
 //! A server and a client that trusts it, on one executor and a port of the system's choice; and identities of any kind.
 #![allow(dead_code)] // each of the tests uses a part
 
-use posthaste::{Client, Handle, Identity, Outcome, Reply, Request, Roots, Server};
+use posthaste::{Client, ClientBuilder, Handle, Identity, Outcome, Reply, Request, Roots, Server};
 use std::future::Future;
 use std::time::Duration;
 
@@ -13,13 +13,25 @@ pub(crate) fn with_server<H, T>(
 where
     H: Future<Output: Outcome> + 'static,
 {
+    with_server_of(handler, |client| client, test)
+}
+
+/// The same with a client of the test's own.
+pub(crate) fn with_server_of<H, T>(
+    handler: impl Fn(Request, Reply) -> H + 'static,
+    client: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    test: impl AsyncFnOnce(Client, String, Handle) -> T,
+) -> T
+where
+    H: Future<Output: Outcome> + 'static,
+{
     posthaste::run(|handle| async move {
         let identity = Identity::development(&[]).unwrap();
         let roots = Roots::from_pem(identity.certificate_pem().as_bytes()).unwrap();
         let address = "127.0.0.1:0".parse().unwrap();
         let server = Server::builder(identity).listen(address).start(&handle, handler).unwrap();
         let base = format!("https://{}", server.addresses()[0]);
-        let client = Client::builder(roots).build(&handle);
+        let client = client(Client::builder(roots)).build(&handle);
         test(client, base, handle).await
     })
     .unwrap()
