@@ -130,8 +130,9 @@ impl<M: StreamMachine, F: FnMut(&mut M, Instant), S: ByteStream> StreamDriver<M,
         let asks = is_told || !self.duplex.has_sent_all();
         let Sent { is_asked, any, has_more } = if asks { self.send(begun, context) } else { Sent::default() };
         let now = if any { self.handle.read_clock() } else { begun };
-        let is_due = !self.deadline.is_ahead(now) && self.check_deadline(now);
+        // What waits is heard first: on a machine that has stalled it may be there since before the deadline.
         let received = self.receive(now, context);
+        let is_due = !self.deadline.is_ahead(now) && self.check_deadline(now);
         let is_over = !received.is_wanted && self.check_hang_up(now, context);
         let mut again = has_more | is_due | received.has_more | is_over;
         if is_asked || again || received.any {

@@ -17,6 +17,8 @@ struct Talker {
     peer_ended: bool,
     resets: u32,
     deadline: Option<Instant>,
+    /// There is no deadline any more once something has come.
+    is_calmed: bool,
     timeouts: u32,
     /// How often it was asked for something to send.
     asked: u32,
@@ -31,6 +33,7 @@ impl StreamMachine for Talker {
 
     fn receive(&mut self, _now: Instant, bytes: &mut [u8]) -> usize {
         self.heard.extend_from_slice(bytes);
+        self.deadline = self.deadline.filter(|_| !self.is_calmed);
         if self.answers {
             self.to_send.extend(b"machine");
         }
@@ -257,6 +260,32 @@ fn a_deadline_that_has_moved_away_comes_when_it_is_due_then() {
     set(begun + millis(600_000));
     set(begun + millis(450));
     rig.until(|machine| machine.timeouts > before + 1);
+}
+
+/// As a request that has come while the whole process had no processor.
+#[test]
+fn what_waits_is_heard_before_a_deadline_that_it_moves() {
+    let mut rig = rig(Talker { is_calmed: true, ..Talker::default() });
+    let (machine, notify, peer) = (&rig.machine, &rig.notify, &mut rig.peer);
+    rig.executor.block_on(async {
+        // Again, until the driver waits for a deadline that is to come.
+        let deadline = loop {
+            let deadline = crate::clock::now() + Duration::from_millis(20);
+            machine.borrow_mut().deadline = Some(deadline);
+            notify.notify();
+            notify.flushed().await;
+            if crate::clock::now() < deadline {
+                break deadline;
+            }
+        };
+        let before = machine.borrow().timeouts;
+        peer.write_all(b"in time").unwrap();
+        while crate::clock::now() <= deadline {}
+        while machine.borrow().heard.is_empty() {
+            yield_now().await;
+        }
+        assert_eq!(machine.borrow().timeouts, before);
+    });
 }
 
 /// A machine is asked for something to send after it was told something, once, and not because something happens.
