@@ -347,7 +347,7 @@ pub(crate) const ROWS: &[Row] = &[
         "runtime/src/driver.rs",
         &[
             "runtime/src/driver/tests.rs::a_deadline_comes_while_datagrams_never_stop",
-            "runtime/src/driver/tests.rs::a_deadline_comes_before_the_datagrams_that_wait",
+            "runtime/src/driver/tests.rs::a_deadline_waits_for_no_more_datagrams_than_a_turn_takes_in",
         ],
     ),
     (
