@@ -148,6 +148,11 @@ fn what_was_received_in_time_is_written_though_the_limit_for_all_is_over() {
         let mut errors = BufReader::new(getting.0.stderr.take().unwrap());
         errors.read_line(&mut said).unwrap();
         assert!(said.contains("it was not complete within the 1 s of --max-time"), "{said}");
+        // Who reads takes a moment to go on. A process that does not wait for that is over by then.
+        let looks = Instant::now();
+        while looks.elapsed() < Duration::from_millis(200) && getting.ended().is_none() {
+            std::thread::yield_now();
+        }
         let output = getting.output();
         assert_eq!(output.status.code(), Some(28));
         came.push(output.stdout.len());
