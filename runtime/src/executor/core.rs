@@ -24,6 +24,9 @@ use crate::executor::timers::{Armed, Timers};
 use crate::poller::{Interest, Poller};
 use crate::token::Token;
 
+/// After its first look, and then after so many, a thread lets others have the processor. A peer on the same one goes on with the first of
+/// these; for one on another processor each is a moment in which its datagram is not seen.
+const LOOKS: u32 = 16;
 /// Who waits longer than this for others has kept them waiting before, and gives them something to do sooner. A send more
 /// costs both ends about as much together.
 const STARVED: Duration = Duration::from_micros(6);
@@ -287,7 +290,7 @@ impl Core {
             return Ok(false);
         }
         // Once at least, though a timer be due already: one that always is must not keep descriptors from being heard.
-        loop {
+        for look in 1_u32.. {
             let any = self.take_events(Some(Duration::ZERO))?;
             let idle = self.read_clock() - start;
             if any {
@@ -300,7 +303,9 @@ impl Core {
             if idle >= budget {
                 break;
             }
-            std::thread::yield_now();
+            if look % LOOKS == 1 {
+                std::thread::yield_now();
+            }
         }
         if to_timer.is_none() {
             self.learn(Patience::on_missed);
